@@ -1,0 +1,37 @@
+//! Tests of the room: what it promises, and what it does when the disk or the process fails.
+
+mod audit;
+mod chain;
+mod faults;
+mod files;
+mod vault;
+
+use tempfile::TempDir;
+use wardline_crypto::Digest;
+
+use crate::{ChainStore, Envelope, Vault};
+
+fn directory() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn chain(directory: &TempDir) -> ChainStore {
+    ChainStore::open(directory.path().join("main.sqlite")).unwrap()
+}
+
+fn vault(directory: &TempDir) -> Vault {
+    Vault::open(directory.path().join("vault.sqlite")).unwrap()
+}
+
+/// An envelope of made-up bytes that only `seed` decides.
+fn envelope(seed: u8, size: usize) -> Envelope {
+    let bytes = vec![seed; size];
+    Envelope {
+        object: [seed; 16],
+        version: 1,
+        content: 1,
+        pointer: Digest::of(&bytes),
+        bytes,
+        stanza: vec![seed, 1, 2, 3],
+    }
+}
