@@ -1,0 +1,77 @@
+//! Conditions of relatives, or the statement that none are known.
+
+use super::finding::{Finding, NOT_WITH_NONE};
+use crate::{
+    Text,
+    body::Kind,
+    check::{Checker, limits},
+    choice::fields,
+    lines::{Lines, join, with_note},
+};
+
+fields! {
+    /// What runs in the family. Relatives are not named.
+    FamilyHistory {
+        /// Present, none known, or not asked. Required.
+        finding: Option<Finding>,
+        /// The relatives with their conditions; one at least when present.
+        relatives: Vec<Relative>,
+    }
+}
+
+fields! {
+    /// One relative's condition.
+    Relative {
+        /// Who: "mother", "father's sister". Required, without a name.
+        relation: Text,
+        /// The condition. Required.
+        condition: Text,
+        /// Its code.
+        code: Text,
+        /// The relative's age at its onset, in years.
+        age_at_onset: Option<u16>,
+        /// Whether the relative died of it.
+        died_of_it: bool,
+    }
+}
+
+impl Relative {
+    fn check(&self, c: &mut Checker) {
+        c.required("relation", &self.relation, limits::NAME);
+        c.required("condition", &self.condition, limits::LINE);
+        c.line("code", &self.code, limits::CODE);
+        c.must(
+            self.age_at_onset.is_none_or(|age| age <= 130),
+            "age_at_onset",
+            "give an age in years up to 130",
+        );
+    }
+
+    fn words(&self) -> String {
+        let age = self.age_at_onset.map(|age| format!("at {age}")).unwrap_or_default();
+        let died = if self.died_of_it { "died of it" } else { "" };
+        join(": ", &[&self.relation, &join(", ", &[&with_note(&self.condition, &self.code), &age, died])])
+    }
+}
+
+impl Kind for FamilyHistory {
+    fn check(&self, c: &mut Checker) {
+        c.chosen("finding", self.finding);
+        if self.finding == Some(Finding::Present) {
+            c.must(!self.relatives.is_empty(), "relatives", "add at least one relative");
+        } else {
+            c.must(self.relatives.is_empty(), "relatives", NOT_WITH_NONE);
+        }
+        c.each("relatives", &self.relatives, |c, relative| relative.check(c));
+    }
+
+    fn summary(&self) -> String {
+        let relatives: Vec<String> = self.relatives.iter().map(Relative::words).collect();
+        Finding::summary(self.finding, "conditions in the family", relatives.join("; "))
+    }
+
+    fn lines(&self, lines: &mut Lines) {
+        lines.add_some("Finding", self.finding);
+        lines.add_each("Relative", &self.relatives, Relative::words);
+    }
+}

@@ -1,0 +1,84 @@
+//! A hospital stay: admission, course, discharge.
+
+use super::{AdmissionClass, Diagnosis};
+use crate::{
+    Text, When,
+    body::Kind,
+    check::{Checker, limits},
+    choice::{choice, fields},
+    lines::{Lines, join},
+};
+
+choice! {
+    /// How the stay ended.
+    Discharge {
+        /// Home.
+        Home = "home",
+        /// To another hospital or ward.
+        Transferred = "transferred",
+        /// To a nursing home or rehabilitation.
+        CareFacility = "care-facility",
+        /// The patient left against advice.
+        AgainstAdvice = "against-advice",
+        /// The patient died.
+        Died = "died",
+    }
+}
+
+fields! {
+    /// A stay on a ward.
+    HospitalStay {
+        /// How the patient was received. Required.
+        class: Option<AdmissionClass>,
+        /// When the stay began. Required.
+        admitted: Option<When>,
+        /// When it ended; missing while it lasts.
+        discharged: Option<When>,
+        /// The ward.
+        ward: Text,
+        /// Why the patient was admitted. Required.
+        reason: Text,
+        /// What was found.
+        diagnoses: Vec<Diagnosis>,
+        /// How it ended; required with the discharge.
+        discharge: Option<Discharge>,
+        /// The course in words: several lines.
+        course: Text,
+        /// Instructions for after: several lines.
+        instructions: Text,
+    }
+}
+
+impl Kind for HospitalStay {
+    fn check(&self, c: &mut Checker) {
+        c.chosen("class", self.class);
+        c.must(self.admitted.is_some(), "admitted", "fill this in");
+        c.in_order("discharged", self.admitted.as_ref(), self.discharged.as_ref());
+        c.line("ward", &self.ward, limits::NAME);
+        c.required("reason", &self.reason, limits::LINE);
+        Diagnosis::check_all(c, &self.diagnoses);
+        let both = self.discharge.is_some() == self.discharged.is_some();
+        c.must(both, "discharge", "give both the time and the way of discharge, or neither");
+        c.prose("course", &self.course);
+        c.prose("instructions", &self.instructions);
+    }
+
+    fn summary(&self) -> String {
+        let found = Diagnosis::leading(&self.diagnoses);
+        let why = if found.is_empty() { self.reason.to_string() } else { found };
+        let state = if self.discharged.is_some() { "" } else { "not discharged" };
+        join(", ", &[&why, state])
+    }
+
+    fn lines(&self, lines: &mut Lines) {
+        lines.add_some("Class", self.class);
+        lines.add_some("Admitted", self.admitted.as_ref());
+        lines.add_some("Discharged", self.discharged.as_ref());
+        lines.add("Ward", &self.ward);
+        lines.add("Reason", &self.reason);
+        lines.add_each("Diagnosis", &self.diagnoses, Diagnosis::words);
+        lines.add_some("Discharge", self.discharge);
+        lines.add("Course", &self.course);
+        lines.add("Instructions", &self.instructions);
+    }
+}

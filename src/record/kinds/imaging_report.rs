@@ -1,0 +1,104 @@
+//! An imaging report: what was imaged, what was seen, what it means. The images stay where they are.
+
+use crate::{
+    Text,
+    body::Kind,
+    check::{Checker, limits},
+    choice::{choice, fields},
+    lines::{Lines, join},
+};
+
+choice! {
+    /// How the images were made.
+    Modality {
+        /// X-ray images.
+        Radiography = "radiography",
+        /// Computed tomography.
+        Ct = "ct",
+        /// Magnetic resonance.
+        Mri = "mri",
+        /// Ultrasound.
+        Ultrasound = "ultrasound",
+        /// Mammography.
+        Mammography = "mammography",
+        /// Nuclear medicine, PET too.
+        Nuclear = "nuclear",
+        /// Endoscopy.
+        Endoscopy = "endoscopy",
+        /// Another way.
+        Other = "other",
+    }
+}
+
+choice! {
+    /// The side of the body. Shared with operations.
+    Side {
+        /// The patient's left.
+        Left = "left",
+        /// The patient's right.
+        Right = "right",
+        /// Both.
+        Both = "both",
+        /// The part has no sides.
+        NotApplicable = "not-applicable",
+    }
+}
+
+fields! {
+    /// A radiologist's report.
+    ImagingReport {
+        /// How the images were made. Required.
+        modality: Option<Modality>,
+        /// The part of the body. Required.
+        region: Text,
+        /// The side.
+        side: Option<Side>,
+        /// The contrast agent, if any.
+        contrast: Text,
+        /// What was to be answered.
+        question: Text,
+        /// What is seen: several lines. Required.
+        findings: Text,
+        /// What it means: several lines. Required.
+        impression: Text,
+        /// Where the images are: the study's number.
+        study: Text,
+    }
+}
+
+impl Kind for ImagingReport {
+    fn check(&self, c: &mut Checker) {
+        c.chosen("modality", self.modality);
+        c.required("region", &self.region, limits::NAME);
+        c.line("contrast", &self.contrast, limits::NAME);
+        c.line("question", &self.question, limits::LINE);
+        c.must(!self.findings.is_empty(), "findings", "fill this in");
+        c.prose("findings", &self.findings);
+        c.must(!self.impression.is_empty(), "impression", "fill this in");
+        c.prose("impression", &self.impression);
+        c.line("study", &self.study, limits::LINE);
+    }
+
+    fn summary(&self) -> String {
+        let first_line = self.impression.lines().next().unwrap_or_default();
+        join(": ", &[&self.imaged(), first_line])
+    }
+
+    fn lines(&self, lines: &mut Lines) {
+        lines.add("Imaging", self.imaged());
+        lines.add("Contrast", &self.contrast);
+        lines.add("Question", &self.question);
+        lines.add("Findings", &self.findings);
+        lines.add("Impression", &self.impression);
+        lines.add("Study", &self.study);
+    }
+}
+
+impl ImagingReport {
+    /// "radiography left wrist".
+    fn imaged(&self) -> String {
+        let modality = self.modality.map(|m| m.words()).unwrap_or_default();
+        let side = self.side.filter(|&s| s != Side::NotApplicable).map(|s| s.words()).unwrap_or_default();
+        join(" ", &[&modality, &side, &self.region])
+    }
+}

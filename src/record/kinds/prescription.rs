@@ -1,0 +1,142 @@
+//! A prescription: medicines ordered, each with how it is to be taken.
+
+use crate::{
+    Text, When,
+    body::Kind,
+    check::{Checker, limits},
+    choice::{choice, fields},
+    lines::{Lines, join},
+};
+
+choice! {
+    /// The way into the body. Shared with doses given and vaccines.
+    Route {
+        /// By mouth.
+        Oral = "oral",
+        /// Under the tongue.
+        Sublingual = "sublingual",
+        /// Breathed in.
+        Inhaled = "inhaled",
+        /// Into a vein.
+        Intravenous = "intravenous",
+        /// Into a muscle.
+        Intramuscular = "intramuscular",
+        /// Under the skin.
+        Subcutaneous = "subcutaneous",
+        /// On the skin.
+        Topical = "topical",
+        /// A patch.
+        Transdermal = "transdermal",
+        /// Into the rectum.
+        Rectal = "rectal",
+        /// Into the vagina.
+        Vaginal = "vaginal",
+        /// Into the eye.
+        Ophthalmic = "ophthalmic",
+        /// Into the ear.
+        Otic = "otic",
+        /// Into the nose.
+        Nasal = "nasal",
+        /// Another way, told in the instructions.
+        Other = "other",
+    }
+}
+
+fields! {
+    /// Medicines ordered together.
+    Prescription {
+        /// The medicines, one at least.
+        items: Vec<PrescriptionItem>,
+        /// What they are for.
+        indication: Text,
+        /// The last day on which they may be dispensed.
+        valid_until: Option<When>,
+        /// How often it may be dispensed again.
+        repeats: Option<u16>,
+    }
+}
+
+fields! {
+    /// One medicine and how it is to be taken.
+    PrescriptionItem {
+        /// The medicine's name, generic or trade. Required.
+        medicine: Text,
+        /// Its code, such as ATC `C09AA05`.
+        code: Text,
+        /// The strength of one unit with its measure: "5 mg". Required.
+        strength: Text,
+        /// The form: "tablet", "drops".
+        form: Text,
+        /// What is taken at once: "1 tablet". Required.
+        dose: Text,
+        /// How often: "once a day in the morning". Required.
+        frequency: Text,
+        /// The way into the body. Required.
+        route: Option<Route>,
+        /// For how long: "14 days", "until the next visit". Required.
+        duration: Text,
+        /// How much to dispense: "30 tablets".
+        quantity: Text,
+        /// Whether it is taken only when needed.
+        as_needed: bool,
+        /// What else the patient must know: several lines.
+        instructions: Text,
+    }
+}
+
+impl PrescriptionItem {
+    fn check(&self, c: &mut Checker) {
+        c.required("medicine", &self.medicine, limits::NAME);
+        c.line("code", &self.code, limits::CODE);
+        c.required("strength", &self.strength, limits::CODE);
+        c.line("form", &self.form, limits::NAME);
+        c.required("dose", &self.dose, limits::LINE);
+        c.required("frequency", &self.frequency, limits::LINE);
+        c.chosen("route", self.route);
+        c.required("duration", &self.duration, limits::LINE);
+        c.line("quantity", &self.quantity, limits::LINE);
+        c.prose("instructions", &self.instructions);
+        let told = self.route != Some(Route::Other) || !self.instructions.is_empty();
+        c.must(told, "instructions", "say which other route is meant");
+    }
+
+    /// "Ramipril 5 mg tablet".
+    fn name(&self) -> String {
+        join(" ", &[&self.medicine, &self.strength, &self.form])
+    }
+
+    fn words(&self) -> String {
+        let route = self.route.map(|route| route.to_string()).unwrap_or_default();
+        let needed = if self.as_needed { "when needed" } else { "" };
+        let quantity =
+            if self.quantity.is_empty() { String::new() } else { format!("dispense {}", self.quantity) };
+        let taken = join(", ", &[&self.dose, &route, &self.frequency, needed, &self.duration, &quantity]);
+        let line = join(": ", &[&self.name(), &taken]);
+        join("\n", &[&line, &self.instructions])
+    }
+}
+
+impl Kind for Prescription {
+    fn check(&self, c: &mut Checker) {
+        c.must(!self.items.is_empty(), "items", "add at least one medicine");
+        c.each("items", &self.items, |c, item| item.check(c));
+        c.line("indication", &self.indication, limits::LINE);
+        c.must(
+            self.repeats.is_none_or(|n| (1..=99).contains(&n)),
+            "repeats",
+            "give a number from 1 to 99, or none",
+        );
+    }
+
+    fn summary(&self) -> String {
+        let names: Vec<String> = self.items.iter().map(PrescriptionItem::name).collect();
+        names.join(", ")
+    }
+
+    fn lines(&self, lines: &mut Lines) {
+        lines.add_each("Medicine", &self.items, PrescriptionItem::words);
+        lines.add("For", &self.indication);
+        lines.add_some("Valid until", self.valid_until.as_ref());
+        lines.add_some("Repeats", self.repeats);
+    }
+}

@@ -1,0 +1,79 @@
+//! A visit: the patient came, was seen, and why.
+
+use super::Diagnosis;
+use crate::{
+    Text, When,
+    body::Kind,
+    check::{Checker, limits},
+    choice::{choice, fields},
+    lines::{Lines, join},
+};
+
+choice! {
+    /// How the patient was received.
+    AdmissionClass {
+        /// An appointment or consultation, home the same day.
+        Ambulatory = "ambulatory",
+        /// Through the emergency department.
+        Emergency = "emergency",
+        /// Kept for some hours to be watched.
+        Observation = "observation",
+        /// Admitted to a ward; the stay has its own record.
+        Inpatient = "inpatient",
+        /// Seen at home.
+        Home = "home",
+        /// By telephone or video.
+        Remote = "remote",
+    }
+}
+
+fields! {
+    /// A visit to a branch.
+    Visit {
+        /// How the patient was received. Required.
+        class: Option<AdmissionClass>,
+        /// What sort of visit: "check-up", "first consultation", "wound control". Required.
+        visit_type: Text,
+        /// Where in the house: "cardiology", "outpatient clinic 2".
+        department: Text,
+        /// Why the patient came, in the patient's words where possible. Required.
+        reason: Text,
+        /// When it ended.
+        ended: Option<When>,
+        /// What was found, the primary one first.
+        diagnoses: Vec<Diagnosis>,
+        /// History, examination, advice: several lines.
+        notes: Text,
+        /// What comes next: "control in 3 months".
+        follow_up: Text,
+    }
+}
+
+impl Kind for Visit {
+    fn check(&self, c: &mut Checker) {
+        c.chosen("class", self.class);
+        c.required("visit_type", &self.visit_type, limits::NAME);
+        c.line("department", &self.department, limits::NAME);
+        c.required("reason", &self.reason, limits::LINE);
+        Diagnosis::check_all(c, &self.diagnoses);
+        c.prose("notes", &self.notes);
+        c.line("follow_up", &self.follow_up, limits::LINE);
+    }
+
+    fn summary(&self) -> String {
+        let found = Diagnosis::leading(&self.diagnoses);
+        let why = if found.is_empty() { self.reason.to_string() } else { found };
+        join(": ", &[&self.visit_type, &why])
+    }
+
+    fn lines(&self, lines: &mut Lines) {
+        lines.add_some("Class", self.class);
+        lines.add("Visit", &self.visit_type);
+        lines.add("Department", &self.department);
+        lines.add("Reason", &self.reason);
+        lines.add_some("Ended", self.ended.as_ref());
+        lines.add_each("Diagnosis", &self.diagnoses, Diagnosis::words);
+        lines.add("Notes", &self.notes);
+        lines.add("Follow-up", &self.follow_up);
+    }
+}
