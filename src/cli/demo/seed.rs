@@ -1,0 +1,140 @@
+//! The made-up patients' way into the demo: enrolled, sealed, kept and agreed like any other.
+
+use super::{BRANCHES, SEEDED, people};
+use crate::cli::{
+    Result, access,
+    network::{self, Layout},
+};
+use serde_json::json;
+use std::{
+    collections::VecDeque,
+    fs,
+    io::{IsTerminal as _, Write as _},
+    sync::Arc,
+    time::Instant,
+};
+use wardline_client::{Clock as _, Group, SystemClock};
+use wardline_crypto::OsEntropy;
+use wardline_ledger::{Genesis, PatientId};
+use wardline_record::Record;
+
+/// Records handed to one branch at once.
+const BATCH: usize = 48;
+
+/// Seeds the demo unless it was seeded before.
+pub async fn once(layout: &Layout, genesis: &Genesis, seed: u64, limit: Option<usize>) -> Result<()> {
+    let marker = layout.root.join(SEEDED);
+    if marker.exists() {
+        return Ok(());
+    }
+    let started = Instant::now();
+    let today = jiff::Zoned::now().date();
+    let mut plan = people::plan(seed, &BRANCHES, today);
+    plan.people.truncate(limit.unwrap_or(usize::MAX));
+    fs::write(layout.root.join("people.json"), directory(&plan)?)?;
+    let groups = importers(layout, genesis)?;
+    let total = plan.people.iter().map(|person| person.records.len()).sum::<usize>();
+    let mut progress = Progress::new(plan.people.len(), total);
+
+    let mut queues: Vec<VecDeque<(PatientId, Record)>> = vec![VecDeque::new(); groups.len()];
+    for person in plan.people {
+        let home = person.records.first().map_or(0, |(branch, _)| *branch);
+        let registrar = groups.get(home).ok_or("a made-up patient's branch is not in the demo")?;
+        let patient = registrar.enrol(&person.identity).await?;
+        progress.enrolled += 1;
+        progress.show();
+        for (branch, record) in person.records {
+            if let Some(queue) = queues.get_mut(branch) {
+                queue.push_back((patient, record));
+            }
+        }
+    }
+    // Branch by branch in turn: each branch's import key signs its own records.
+    while queues.iter().any(|queue| !queue.is_empty()) {
+        for (group, queue) in groups.iter().zip(&mut queues) {
+            let batch: Vec<_> = (0..BATCH).map_while(|_| queue.pop_front()).collect();
+            let count = batch.len();
+            for outcome in group.add_records(batch).await {
+                outcome?;
+            }
+            progress.agreed += count;
+            progress.show();
+        }
+    }
+    progress.finish(started);
+    fs::write(marker, b"")?;
+    Ok(())
+}
+
+/// Who was made up, so that a stranger knows whom to search for.
+fn directory(plan: &people::Plan) -> Result<String> {
+    let people: Vec<_> = plan
+        .people
+        .iter()
+        .map(|person| {
+            let identity = &person.identity;
+            json!({
+                "family": identity.family,
+                "given": identity.given,
+                "birth_date": identity.birth_date,
+                "mrn": identity.mrns.first().map(|mrn| &mrn.value),
+                "records": person.records.len(),
+            })
+        })
+        .collect();
+    Ok(serde_json::to_string_pretty(&people)?)
+}
+
+/// One signed-in group per branch, by its import key.
+fn importers(layout: &Layout, genesis: &Genesis) -> Result<Vec<Group>> {
+    let passphrase = access::passphrase(Some(&layout.passphrase()))?;
+    let clock = Arc::new(SystemClock);
+    BRANCHES
+        .iter()
+        .map(|name| {
+            let file = layout.staff(&format!("import-{}", name.to_lowercase()));
+            let session =
+                wardline_client::unlock(&access::read(&file)?, &passphrase, clock.now_s(), &mut OsEntropy)?;
+            let mut settings = network::console_settings(layout, genesis);
+            settings.state = settings.state.join(name.to_lowercase());
+            Ok(Group::open(settings, genesis.clone(), session, clock.clone())?)
+        })
+        .collect()
+}
+
+/// A figure on the terminal; nothing when standard error is not one.
+struct Progress {
+    people: usize,
+    records: usize,
+    enrolled: usize,
+    agreed: usize,
+    terminal: bool,
+}
+
+impl Progress {
+    fn new(people: usize, records: usize) -> Self {
+        Self { people, records, enrolled: 0, agreed: 0, terminal: std::io::stderr().is_terminal() }
+    }
+
+    fn show(&self) {
+        if self.terminal {
+            eprint!(
+                "\rMade-up patients enrolled {}/{}, records sealed, kept and agreed {}/{} ",
+                self.enrolled, self.people, self.agreed, self.records
+            );
+            let _ = std::io::stderr().flush();
+        }
+    }
+
+    fn finish(&self, started: Instant) {
+        let seconds = started.elapsed().as_millis().max(1);
+        eprintln!(
+            "{}{} patients and {} records in {}.{} s",
+            if self.terminal { "\n" } else { "" },
+            self.people,
+            self.records,
+            seconds / 1000,
+            seconds % 1000 / 100
+        );
+    }
+}

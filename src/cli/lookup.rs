@@ -1,0 +1,111 @@
+//! `wardline lookup`: who is looked up, by whom, for what; and the patient that every other command needs.
+
+use super::{Result, access::Access, output};
+use clap::Args;
+use serde_json::json;
+use std::process::ExitCode;
+use wardline_client::{AnswerState, Candidate, FinalLookup, Group};
+use wardline_ledger::PatientId;
+use wardline_policy::Purpose;
+
+/// Who is meant, and why.
+#[derive(Debug, Args)]
+pub struct Who {
+    /// Medical record number, name, birth date (YYYY-MM-DD) or patient ID (32 hex digits)
+    patient: String,
+    /// treatment, payment, research, statistics, emergency or administration
+    #[arg(long, value_parser = purpose, value_name = "PURPOSE")]
+    purpose: Purpose,
+    /// Why you look; recorded on the side chain under your name
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+fn purpose(text: &str) -> std::result::Result<Purpose, String> {
+    Purpose::parse(text).map_err(|_| {
+        "not a purpose; choose treatment, payment, research, statistics, emergency or administration".into()
+    })
+}
+
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
+    who: Who,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(options: Options) -> Result<ExitCode> {
+    let group = options.access.open()?;
+    let LookedUp { patient, candidate, lookup } = super::runtime()?.block_on(options.who.look_up(&group))?;
+    let person = candidate.as_ref().map(|candidate| &candidate.identity);
+    if options.json {
+        output::json(&json!({
+            "lookup": lookup.id.to_string(),
+            "side_height": lookup.height,
+            "patient": patient.to_string(),
+            "family": person.map(|person| &person.family),
+            "given": person.map(|person| &person.given),
+            "birth_date": person.map(|person| &person.birth_date),
+        }))?;
+    } else {
+        if let Some(person) = person {
+            output::line(&wardline_record::visible(&person.name()))?;
+        }
+        output::line(&format!("patient {patient}"))?;
+        output::line(&format!("lookup {} is final on the side chain at height {}", lookup.id, lookup.height))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A patient under a final lookup.
+pub struct LookedUp {
+    pub patient: PatientId,
+    /// Who that is, when the patient was searched for.
+    pub candidate: Option<Candidate>,
+    pub lookup: FinalLookup,
+}
+
+impl Who {
+    /// Finds the one patient that is meant and makes the lookup final.
+    pub async fn look_up(&self, group: &Group) -> Result<LookedUp> {
+        group.refresh().await;
+        let (patient, candidate) = match self.patient.parse::<PatientId>() {
+            Ok(patient) => (patient, None),
+            Err(_) => {
+                let candidate = self.find(group).await?;
+                (candidate.patient, Some(candidate))
+            }
+        };
+        let lookup = group.look_up(patient, self.purpose, &self.reason).await?;
+        Ok(LookedUp { patient, candidate, lookup })
+    }
+
+    /// Exactly one patient, or an error that says what to do.
+    async fn find(&self, group: &Group) -> Result<Candidate> {
+        let outcome = group.search(&self.patient).await?;
+        let silent: Vec<&str> = outcome
+            .branches
+            .iter()
+            .filter(|branch| branch.state != AnswerState::Answered)
+            .map(|branch| branch.name.as_str())
+            .collect();
+        let many = outcome.more || outcome.candidates.len() > 1;
+        let first = outcome.candidates.into_iter().next();
+        match first {
+            Some(_) if many => {
+                Err("more than one patient matches; search by medical record number or patient ID".into())
+            }
+            Some(candidate) => Ok(candidate),
+            None if silent.is_empty() => Err("every branch answered and none knows a patient by that".into()),
+            None => Err(format!(
+                "no patient found by that, but not every branch answered ({}); this is not proof that there is none",
+                silent.join(", ")
+            )
+            .into()),
+        }
+    }
+}

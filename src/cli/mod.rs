@@ -1,0 +1,109 @@
+//! Commands: wiring only. Each says what it did, exits 0 only when what it claims holds, and prints one clear
+//! line that names what to do when it does not.
+
+mod access;
+#[cfg(feature = "console")]
+mod console;
+#[cfg(feature = "node")]
+mod demo;
+mod lookup;
+#[cfg(feature = "node")]
+mod network;
+#[cfg(feature = "node")]
+mod node;
+mod output;
+mod record;
+#[cfg(feature = "console")]
+mod screenshots;
+mod status;
+mod visits;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// What a command may fail with; printed as one line with its causes.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// The command did what it says, but what it shows is not whole: a branch was silent, a byte was changed.
+pub const NOT_WHOLE: u8 = 3;
+
+/// Patient records of many branches over two permissioned ledgers, in a terminal.
+#[derive(Debug, Parser)]
+#[command(name = "wardline", version, about)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Four branches and a research institute with made-up patients in this process, and the console on them
+    #[cfg(feature = "node")]
+    Demo(demo::Options),
+    /// Run one branch's node
+    #[cfg(feature = "node")]
+    Node(node::Options),
+    /// Open the full-screen console
+    #[cfg(feature = "console")]
+    Console(console::Options),
+    /// Every branch: state, heights, head, lag, verified up to
+    Status(status::Options),
+    /// A patient's consolidated history over all branches
+    Visits(visits::Options),
+    /// Look a patient up, with purpose and reason; the lookup is recorded
+    Lookup(lookup::Options),
+    /// Add or show one record
+    #[command(subcommand)]
+    Record(record::Command),
+    /// Draw every screen as SVG from the states that the tests use
+    #[cfg(feature = "console")]
+    #[command(hide = true)]
+    Screenshots(screenshots::Options),
+}
+
+/// Runs one command.
+pub fn run(arguments: Arguments) -> Result<ExitCode> {
+    match arguments.command {
+        #[cfg(feature = "node")]
+        Command::Demo(options) => demo::run(options),
+        #[cfg(feature = "node")]
+        Command::Node(options) => node::run(options),
+        #[cfg(feature = "console")]
+        Command::Console(options) => console::run(options),
+        Command::Status(options) => status::run(options),
+        Command::Visits(options) => visits::run(options),
+        Command::Lookup(options) => lookup::run(options),
+        Command::Record(command) => record::run(command),
+        #[cfg(feature = "console")]
+        Command::Screenshots(options) => screenshots::run(options),
+    }
+}
+
+/// Whether a command failed only because the reader of its output has gone.
+pub fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// An error and its causes on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        // thiserror's transparent variants would say the same twice
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        source = cause.source();
+    }
+    line
+}
+
+/// A runtime for commands that only ask: one thread waits, the heavy work has its own.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}

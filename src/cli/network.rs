@@ -1,0 +1,226 @@
+//! A new group of branches: genesis, keys, and one directory per branch with its secrets apart.
+
+use super::{
+    Result,
+    node::{NodeFile, PeerFile},
+};
+use data_encoding::BASE32_NOPAD;
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+use wardline_client::{NewStaff, Settings, StaffKeys};
+use wardline_crypto::{Cost, Entropy, SecretBytes, Suite, array};
+use wardline_ledger::{BranchId, Canonical as _, Genesis, NetworkPolicy, Participant, StaffEntry, StaffId};
+use wardline_node::{BranchAddresses, BranchSecrets};
+use wardline_policy::{Role, Roles};
+
+/// Blocks of an epoch: a pending change of validators takes at most this many filler blocks to come into force.
+const EPOCH_LENGTH: u64 = 512;
+
+/// One participant to be.
+#[derive(Debug, Clone)]
+pub struct BranchPlan {
+    pub name: String,
+    /// On the side chain, and a voter of both; else it follows the main chain alone.
+    pub trusted: bool,
+    pub api: SocketAddr,
+    pub main: SocketAddr,
+    pub side: Option<SocketAddr>,
+}
+
+/// One key file to be.
+#[derive(Debug, Clone)]
+pub struct StaffPlan {
+    /// File name without its ending.
+    pub file: String,
+    /// Shown to its owner.
+    pub name: String,
+    /// Index into the branches.
+    pub branch: usize,
+    pub roles: Vec<Role>,
+}
+
+/// Where everything lies.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    pub root: PathBuf,
+}
+
+impl Layout {
+    pub fn genesis(&self) -> PathBuf {
+        self.root.join("genesis.bin")
+    }
+    pub fn console(&self) -> PathBuf {
+        self.root.join("console.toml")
+    }
+    /// One passphrase for all staff of a demo.
+    pub fn passphrase(&self) -> PathBuf {
+        self.root.join("staff").join("passphrase")
+    }
+    pub fn staff(&self, file: &str) -> PathBuf {
+        self.root.join("staff").join(format!("{file}.key"))
+    }
+    pub fn branch(&self, name: &str) -> PathBuf {
+        self.root.join("branches").join(name.to_lowercase().replace(' ', "-"))
+    }
+    pub fn node(&self, name: &str) -> PathBuf {
+        self.branch(name).join("node.toml")
+    }
+}
+
+/// Makes the group's files under `layout.root`, which must not hold a group yet.
+pub fn create(
+    layout: &Layout,
+    name: &str,
+    now_s: u64,
+    branches: &[BranchPlan],
+    staff: &[StaffPlan],
+    entropy: &mut dyn Entropy,
+) -> Result<Genesis> {
+    let passphrase = draw_passphrase(entropy);
+    private_folder(&layout.root)?;
+    private_folder(&layout.root.join("staff"))?;
+    private_folder(&layout.root.join("branches"))?;
+
+    let mut secrets = Vec::new();
+    let mut participants: Vec<Participant> = Vec::new();
+    for (plan, number) in branches.iter().zip(1u16..) {
+        let branch = BranchSecrets::generate(plan.trusted, entropy)?;
+        let addresses = BranchAddresses {
+            api: format!("https://{}", plan.api),
+            main: plan.main.to_string(),
+            side: plan.side.map(|address| address.to_string()),
+        };
+        participants.push(branch.participant(BranchId(number), &plan.name, plan.trusted, &addresses)?);
+        secrets.push(branch);
+    }
+
+    let mut staff_files = Vec::new();
+    let mut staff_entries: Vec<StaffEntry> = Vec::new();
+    for plan in staff {
+        let branch = participants.get(plan.branch).ok_or("a staff member's branch is not among the branches")?;
+        let who = NewStaff {
+            staff: StaffId::draw(entropy),
+            branch: branch.id,
+            name: plan.name.clone(),
+            roles: Roles::of(&plan.roles),
+            key_epoch: 0,
+        };
+        let keys = StaffKeys::draw(who, entropy)?;
+        staff_entries.push(keys.entry());
+        staff_files.push((plan, keys));
+    }
+    staff_entries.sort_by_key(|entry| entry.id);
+
+    let genesis = Genesis {
+        name: name.to_owned(),
+        created_s: now_s,
+        epoch_length: EPOCH_LENGTH,
+        participants,
+        staff: staff_entries,
+        suites_writable: Suite::ALL.iter().fold(0, |bits, suite| bits | 1 << (suite.code() - 1)),
+        policy: NetworkPolicy::default(),
+    };
+    genesis.check()?;
+    let network = genesis.network();
+
+    for (plan, keys) in staff_files {
+        let text = keys.lock(network, &passphrase, Cost::FLOOR, entropy)?;
+        write_private(&layout.staff(&plan.file), text.as_bytes())?;
+    }
+    write_private(&layout.passphrase(), passphrase.expose())?;
+    let bytes = genesis.encode();
+    fs::write(layout.genesis(), &bytes)?;
+    for ((plan, branch), number) in branches.iter().zip(&secrets).zip(1u16..) {
+        write_branch(layout, plan, number, branch, branches, entropy)?;
+    }
+    console_settings(layout, &genesis).save(&layout.console())?;
+    Ok(genesis)
+}
+
+/// What console.toml of this group says.
+pub fn console_settings(layout: &Layout, genesis: &Genesis) -> Settings {
+    Settings {
+        network_name: genesis.name.clone(),
+        network: genesis.network(),
+        genesis: layout.genesis(),
+        state: layout.root.join("console"),
+        urls: BTreeMap::new(),
+        deadline_ms: wardline_client::DEADLINE_MS,
+    }
+}
+
+fn write_branch(
+    layout: &Layout,
+    plan: &BranchPlan,
+    number: u16,
+    secrets: &BranchSecrets,
+    branches: &[BranchPlan],
+    entropy: &mut dyn Entropy,
+) -> Result<()> {
+    let folder = layout.branch(&plan.name);
+    private_folder(&folder)?;
+    let passphrase = draw_passphrase(entropy);
+    write_private(&folder.join("passphrase"), passphrase.expose())?;
+    write_private(&folder.join("branch.key"), secrets.seal(&passphrase, entropy)?.as_bytes())?;
+    fs::copy(layout.genesis(), folder.join("genesis.bin"))?;
+    let file = NodeFile {
+        genesis: "genesis.bin".into(),
+        branch: number,
+        directory: "data".into(),
+        secrets: "branch.key".into(),
+        passphrase_file: "passphrase".into(),
+        api_listen: plan.api,
+        main_listen: plan.main,
+        side_listen: plan.side,
+        addresses: addresses(branches, plan.trusted),
+    };
+    fs::write(layout.node(&plan.name), toml::to_string_pretty(&file)?)?;
+    Ok(())
+}
+
+/// The peers' engine addresses; a participant that is not trusted is not even told where the side chain is.
+fn addresses(branches: &[BranchPlan], trusted: bool) -> BTreeMap<String, PeerFile> {
+    branches
+        .iter()
+        .zip(1u16..)
+        .map(|(plan, number)| {
+            let side = if trusted { plan.side } else { None };
+            (number.to_string(), PeerFile { main: plan.main, side })
+        })
+        .collect()
+}
+
+/// 125 bits as five groups that can be read aloud and typed.
+fn draw_passphrase(entropy: &mut dyn Entropy) -> SecretBytes {
+    let bytes: [u8; 16] = array(entropy);
+    let text = BASE32_NOPAD.encode(&bytes).to_lowercase();
+    let groups: Vec<&str> = (0..5).filter_map(|group| text.get(group * 5..group * 5 + 5)).collect();
+    SecretBytes::new(groups.join("-").into_bytes())
+}
+
+fn private_folder(path: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?;
+    Ok(())
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    Ok(())
+}

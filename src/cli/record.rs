@@ -1,0 +1,149 @@
+//! `wardline record add` and `wardline record show`.
+
+use super::{NOT_WHOLE, Result, access::Access, lookup::Who, output, visits};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::{io::Read as _, path::PathBuf, process::ExitCode};
+use wardline_client::{Progress, RowState};
+use wardline_ledger::RecordId;
+use wardline_record::Record;
+
+/// Largest record file that is read, bytes.
+const FILE_MAX: u64 = 16 * 1024 * 1024;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Seal a record, keep it at the branches and have it agreed
+    Add(Add),
+    /// Open one record of a patient
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+pub struct Add {
+    #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
+    who: Who,
+    /// The record as JSON (docs/format/record.md), or - for standard input
+    #[arg(long, value_name = "FILE")]
+    file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Show {
+    #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
+    who: Who,
+    /// The record's temporary ID (32 hex digits)
+    #[arg(long, value_name = "ID")]
+    record: RecordId,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Add(options) => add(options),
+        Command::Show(options) => show(options),
+    }
+}
+
+fn add(options: Add) -> Result<ExitCode> {
+    let record = read(&options.file)?;
+    let group = options.access.open()?;
+    let quiet = options.json;
+    let added = super::runtime()?.block_on(async {
+        let who = options.who.look_up(&group).await?;
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+        let print = async {
+            while let Some(step) = receiver.recv().await {
+                if !quiet {
+                    output::line(&step_text(&step))?;
+                }
+            }
+            Ok::<_, super::Failure>(())
+        };
+        let (added, printed) = tokio::join!(group.add_record(who.patient, record, sender), print);
+        printed?;
+        Ok::<_, super::Failure>(added?)
+    })?;
+    if options.json {
+        output::json(&json!({
+            "record": added.record.to_string(),
+            "receipts": added.receipts,
+            "side_height": added.side_height,
+            "main_height": added.main_height,
+        }))?;
+    } else {
+        output::line(&format!("record {}", added.record))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads and checks a record before anything is asked of anybody.
+fn read(path: &std::path::Path) -> Result<Record> {
+    let mut bytes = Vec::new();
+    let name = path.display();
+    if path.as_os_str() == "-" {
+        std::io::stdin().take(FILE_MAX + 1).read_to_end(&mut bytes)?;
+    } else {
+        let file = std::fs::File::open(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+        file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot read {name}: {error}"))?;
+    }
+    if bytes.len() as u64 > FILE_MAX {
+        return Err(format!("{name} is larger than {} MiB", FILE_MAX >> 20).into());
+    }
+    let record = Record::from_json(&bytes).map_err(|error| format!("{name} is not a record: {error}"))?;
+    let faults: Vec<String> = record.check().iter().map(|fault| format!("{}: {}", fault.field, fault.message)).collect();
+    if !faults.is_empty() {
+        return Err(format!("{name}: {}", faults.join("; ")).into());
+    }
+    Ok(record)
+}
+
+fn step_text(step: &Progress) -> String {
+    match step {
+        Progress::Sealed => "sealed".into(),
+        Progress::Kept { branch } => format!("kept: durable at branch {branch}"),
+        Progress::Copied { receipts, wanted } => format!("copied: {receipts} of {wanted} custody receipts"),
+        Progress::Linked { height } => format!("linked: final on the side chain at height {height}"),
+        Progress::Agreed { height } => {
+            format!("agreed: certificate verified, main chain height {height}")
+        }
+    }
+}
+
+fn show(options: Show) -> Result<ExitCode> {
+    let group = options.access.open()?;
+    let history = super::runtime()?.block_on(async {
+        let who = options.who.look_up(&group).await?;
+        Ok::<_, super::Failure>(group.history(who.patient, &who.lookup).await?)
+    })?;
+    let row = history
+        .rows
+        .iter()
+        .find(|row| row.record == options.record)
+        .ok_or("this patient's list has no record of that ID")?;
+    if options.json {
+        let mut document = visits::row_document(row);
+        if let (Some(record), Some(object)) = (&row.opened, document.as_object_mut()) {
+            object.insert("content".into(), serde_json::from_slice(&record.to_bytes())?);
+        }
+        output::json(&document)?;
+    } else {
+        output::line(&format!("{} {} at {}", row.state.text(), row.kind.map_or("record", |kind| kind.name()), row.branch_name))?;
+        for (label, value) in row.opened.iter().flat_map(Record::lines) {
+            output::line(&format!("{label}: {}", wardline_record::visible(&value)))?;
+        }
+        for note in &row.notes {
+            output::line(&format!("note: {}", wardline_record::visible(note)))?;
+        }
+    }
+    Ok(if row.state == RowState::Verified { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
+}

@@ -1,0 +1,88 @@
+//! `wardline status`: the overview screen's twin.
+
+use super::{NOT_WHOLE, Result, access::Access, output};
+use clap::Args;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use wardline_client::{BranchView, BranchWord, Overview};
+
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    access: Access,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(options: Options) -> Result<ExitCode> {
+    let group = options.access.open()?;
+    let overview = super::runtime()?.block_on(group.refresh());
+    if options.json {
+        output::json(&document(&overview))?;
+    } else {
+        text(&overview)?;
+    }
+    let whole = overview.branches.iter().all(|branch| branch.word == BranchWord::Verified);
+    Ok(if whole { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
+}
+
+fn document(overview: &Overview) -> Value {
+    let branches: Vec<Value> = overview
+        .branches
+        .iter()
+        .map(|branch| {
+            json!({
+                "branch": branch.id,
+                "name": branch.name,
+                "state": branch.word.text(),
+                "detail": branch.detail,
+                "main_height": branch.main_height,
+                "side_height": branch.side_height,
+                "head": branch.head.map(|head| head.to_string()),
+                "behind": branch.behind,
+                "verified_main": branch.verified_main,
+                "verified_side": branch.verified_side,
+                "fresh": branch.fresh,
+                "round_trip_ms": branch.round_trip_ms,
+                "last_answer_s": branch.last_answer_s,
+                "waiting": branch.waiting,
+                "envelopes": branch.envelopes,
+            })
+        })
+        .collect();
+    json!({
+        "main": {"verified_height": overview.main.height, "digest": overview.main.digest.to_string()},
+        "side": overview.side.as_ref().map(|side| json!({"verified_height": side.height, "digest": side.digest.to_string()})),
+        "branches": branches,
+    })
+}
+
+fn text(overview: &Overview) -> Result<()> {
+    let rows: Vec<Vec<String>> = overview.branches.iter().map(row).collect();
+    output::table(
+        &["BRANCH", "STATE", "MAIN", "SIDE", "HEAD", "BEHIND", "VERIFIED", "ms", "RECORDS", "DETAIL"],
+        &rows,
+    )?;
+    output::line(&format!("verified by this command: main chain up to {}", overview.main.height))?;
+    if let Some(side) = &overview.side {
+        output::line(&format!("                          side chain up to {}", side.height))?;
+    }
+    Ok(())
+}
+
+fn row(branch: &BranchView) -> Vec<String> {
+    let number = |value: Option<u64>| value.map_or_else(|| "-".into(), |value| value.to_string());
+    vec![
+        branch.name.clone(),
+        branch.word.text().into(),
+        number(branch.main_height),
+        number(branch.side_height),
+        branch.head.map_or_else(|| "-".into(), |head| head.short()),
+        branch.behind.to_string(),
+        format!("{}/{}", number(branch.verified_main), number(branch.verified_side)),
+        number(branch.round_trip_ms),
+        number(branch.envelopes),
+        branch.detail.clone().unwrap_or_default(),
+    ]
+}

@@ -1,0 +1,146 @@
+//! The main job: a record sealed at one branch, kept by several, agreed on, and read at another branch.
+
+use crate::demo::{self, Demo, text};
+use serde_json::{Value, json};
+use std::{fs, io::Write as _, process::Stdio};
+
+const WHY: [&str; 4] = ["--purpose", "treatment", "--reason", "test of the main job"];
+
+fn visit(summary: &str) -> String {
+    let record = json!({
+        "v": 1,
+        "occurred": "2026-11-20T09:30:00+01:00",
+        "recorded": "2026-11-20T09:45:00+01:00",
+        "practitioner": {"name": "Dr Test"},
+        "organization": "North",
+        "body": {"kind": "visit", "class": "ambulatory", "reason": summary},
+    });
+    record.to_string()
+}
+
+/// The medical record number of some made-up patient: the demo says who it made.
+fn someone(demo: &Demo) -> String {
+    let people: Value = serde_json::from_slice(&fs::read(demo.dir.join("people.json")).unwrap()).unwrap();
+    people[0]["mrn"].as_str().unwrap().to_owned()
+}
+
+fn with<'a>(command: &'a [&'a str]) -> Vec<&'a str> {
+    command.iter().chain(&WHY).copied().collect()
+}
+
+#[test]
+fn a_record_of_one_branch_is_read_at_another_as_part_of_a_whole_verified_history() {
+    let demo = demo::shared();
+    let mrn = someone(demo);
+    let before = demo.json("supervisor", &with(&["visits", &mrn]));
+    assert_eq!(before["whole"], true, "{before:#}");
+    let count = before["links"].as_u64().unwrap();
+    assert!(before["visits"].as_array().unwrap().iter().all(|row| row["state"] == "VERIFIED"), "{before:#}");
+    let branches: std::collections::BTreeSet<_> =
+        before["visits"].as_array().unwrap().iter().map(|row| row["branch"].as_u64().unwrap()).collect();
+    assert!(branches.len() >= 2, "every made-up patient visits two branches: {branches:?}");
+
+    // the nurse works at North, the supervisor at East
+    let mut add = demo
+        .command("ward", &with(&["record", "add", &mrn, "--file", "-", "--json"]))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    add.stdin.take().unwrap().write_all(visit("Sprained ankle on the ward stairs").as_bytes()).unwrap();
+    let output = add.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let added: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(added["receipts"].as_array().unwrap().len() >= 2, "custody of two branches at least: {added:#}");
+
+    let after = demo.json("supervisor", &with(&["visits", &mrn]));
+    assert_eq!(after["whole"], true);
+    assert_eq!(after["links"].as_u64().unwrap(), count + 1);
+    let row = after["visits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["record"] == added["record"])
+        .expect("the new record is in the history");
+    assert_eq!(row["state"], "VERIFIED");
+    assert_eq!(row["branch_name"], "North");
+
+    let record = added["record"].as_str().unwrap();
+    let shown = demo.json("supervisor", &with(&["record", "show", &mrn, "--record", record]));
+    assert!(shown["content"].to_string().contains("Sprained ankle"), "{shown:#}");
+}
+
+#[test]
+fn status_verifies_every_branch() {
+    let demo = demo::shared();
+    let status = demo.json("operator", &["status"]);
+    let branches = status["branches"].as_array().unwrap();
+    assert_eq!(branches.len(), 5);
+    for branch in branches {
+        assert_eq!(branch["state"], "VERIFIED", "{status:#}");
+    }
+}
+
+#[test]
+fn a_researcher_and_an_operator_see_no_patient_and_a_researcher_no_side_chain() {
+    let demo = demo::shared();
+    let mrn = someone(demo);
+    for staff in ["operator", "researcher"] {
+        let output = demo.run(staff, &with(&["visits", &mrn]));
+        assert!(!output.status.success());
+        assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
+        let error = text(&output.stderr);
+        assert!(error.contains("role"), "{staff}: {error}");
+    }
+    let status = demo.json("researcher", &["status"]);
+    assert!(status["side"].is_null(), "{status:#}");
+    for branch in status["branches"].as_array().unwrap() {
+        assert!(branch["side_height"].is_null() && branch["verified_side"].is_null(), "{status:#}");
+    }
+}
+
+#[test]
+fn no_name_lies_in_clear_on_any_disk_and_the_institute_holds_no_side_chain() {
+    let demo = demo::shared();
+    let people: Value = serde_json::from_slice(&fs::read(demo.dir.join("people.json")).unwrap()).unwrap();
+    let canaries: Vec<String> = people
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|person| [person["family"].as_str().unwrap().to_owned(), person["mrn"].as_str().unwrap().to_owned()])
+        // a short name can occur by chance in random bytes
+        .filter(|name| name.len() >= 6)
+        .collect();
+    assert!(canaries.len() >= 4, "{canaries:?}");
+    let mut read = 0;
+    for path in demo::files(&demo.dir.join("branches")).into_iter().chain([demo.dir.join("demo.log")]) {
+        let bytes = fs::read(&path).unwrap();
+        read += bytes.len();
+        for name in &canaries {
+            let found = bytes.windows(name.len()).any(|window| window == name.as_bytes());
+            assert!(!found, "{name} lies in clear in {}", path.display());
+        }
+    }
+    assert!(read > 1 << 20, "only {read} bytes were searched");
+    let institute = demo::files(&demo.dir.join("branches").join("institute"));
+    assert!(institute.iter().any(|path| path.ends_with("main.sqlite")), "{institute:?}");
+    for path in institute {
+        assert!(!path.to_string_lossy().contains("side"), "{}", path.display());
+    }
+}
+
+#[test]
+fn everything_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("demo");
+    let first = Demo::at(&dir, 2);
+    let mrn = someone(&first);
+    let before = first.json("supervisor", &with(&["visits", &mrn]));
+    first.stop();
+    let second = Demo::at(&dir, 2);
+    let after = second.json("supervisor", &with(&["visits", &mrn]));
+    assert_eq!(before["visits"], after["visits"]);
+    assert_eq!(after["whole"], true);
+    second.stop();
+}
