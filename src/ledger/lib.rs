@@ -1,0 +1,58 @@
+//! What a valid ledger is: bytes, blocks, transactions, rules, proofs, certificates, light client.
+//!
+//! Pure: no I/O, no clock, no randomness of its own. Everything that is signed or stored is specified in
+//! `docs/format/ledger.md`, well enough that a second verifier can be written from it alone.
+
+mod block;
+mod body;
+pub mod certificate;
+mod codec;
+mod genesis;
+#[cfg(test)]
+mod golden;
+mod grant;
+mod header;
+mod id;
+pub mod light;
+mod overlay;
+mod registry;
+#[cfg(test)]
+mod roundtrip;
+pub mod rules;
+pub mod state;
+#[cfg(test)]
+mod testing;
+mod tip;
+mod transaction;
+pub mod tree;
+
+pub use block::{
+    BlockRefusal, BuiltBlock, HeaderError, MAX_AHEAD_S, Proposal, build_block, check_block, check_header, follows,
+    replay_block,
+};
+pub use body::{
+    Access, Assent, Enrol, Link, Lookup, MAX_CONSISTENCY, MAX_IDENTITY, MAX_REASON, MAX_RECEIPTS, Receipt, Storage,
+};
+pub use certificate::{CertificateError, Signers};
+pub use codec::{Canonical, DecodeError, Reader, Writer};
+pub use genesis::{Genesis, GenesisBlock, GenesisError, namespace};
+pub use grant::{Grant, GrantError};
+pub use header::{
+    HEADER_LEN, HEADER_VERSION, Header, MAX_BODY, MAX_TRANSACTION, MAX_TRANSACTIONS, body_matches, decode_body,
+    encode_body, ends_epoch, epoch_of, transaction_root,
+};
+pub use id::{BadId, BranchId, Chain, LookupId, NetworkId, PatientId, RecordId, StaffId, TxId};
+pub use light::{Checkpoint, Invalid, VerifiedHeader};
+pub use overlay::{Overlay, State};
+pub use registry::{
+    EntryError, MAX_ADDRESS, MAX_GRANT_S, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF, MAX_VALIDATORS, NetworkPolicy,
+    Participant, Registry, RegistryEntry, SUITES, StaffEntry, Subject,
+};
+pub use rules::{BlockContext, Refusal, Selection};
+pub use state::{
+    AccessEntry, Changes, Key, LinkEntry, LookupEntry, PatientEntry, RecordEntry, StateUnavailable, StateView,
+    ValidatorSet, link_leaf,
+};
+pub use tip::SignedTip;
+pub use transaction::{Approval, Author, Body, MAX_APPROVALS, Scope, Transaction};
+pub use tree::{Handover, ProofError, StateProof, TreeError, TreeNodes, TreeUpdate};
