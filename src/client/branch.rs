@@ -1,0 +1,407 @@
+//! One branch's HTTP: signed requests, one deadline for each, typed errors.
+//!
+//! It must not judge what a branch says beyond its form; whether it is true is decided by the callers.
+
+use crate::{
+    clock::Clock,
+    error::{ClientError, ProblemDetail},
+    session::Session,
+    tls,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::Semaphore;
+use wardline_crypto::Digest;
+use wardline_ledger::{Chain, Participant};
+use wardline_wire::{BootNonce, Hello, Problem, RequestLine, RouteId, header_name};
+
+/// Requests to one branch that may be under way at once.
+const SLOTS: usize = 64;
+/// Requests for finality, held open by the branch, that may be under way at once.
+const WAITS: usize = 32;
+/// Most bytes of a reply: a full page of envelopes in base64.
+const REPLY_MAX: usize = 64 * 1024 * 1024;
+/// How long to wait before asking again a branch that is busy, or behind by the blocks of this moment.
+const PAUSE: Duration = Duration::from_millis(40);
+/// How often to ask it again.
+const PAUSES_MAX: u32 = 25;
+
+/// Why a branch gave no usable answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BranchError {
+    /// Nothing within the deadline.
+    #[error("no answer within {0} ms")]
+    Silent(u64),
+    /// No connection.
+    #[error("cannot be reached")]
+    Unreachable,
+    /// Whoever answers does not hold the registered key.
+    #[error("answers with another key than the registered one: somebody else may be answering")]
+    WrongKey,
+    /// It refuses.
+    #[error("{}", .0.message)]
+    Refused(ProblemDetail),
+    /// It answers something else than what was asked for.
+    #[error("answers {0}")]
+    Malformed(String),
+}
+
+impl BranchError {
+    /// Whether the branch did not answer at all.
+    pub(crate) const fn is_silence(&self) -> bool {
+        matches!(self, Self::Silent(_) | Self::Unreachable)
+    }
+
+    /// Whether the branch says that it will be able to answer in a moment.
+    fn is_passing(&self) -> bool {
+        matches!(self, Self::Refused(problem) if matches!(problem.code.as_str(), "behind" | "busy"))
+    }
+}
+
+/// Heights that this console has verified; every request demands them of the branch.
+#[derive(Debug, Default)]
+pub(crate) struct MinHeights {
+    main: AtomicU64,
+    side: AtomicU64,
+}
+
+impl MinHeights {
+    pub(crate) fn get(&self, chain: Chain) -> u64 {
+        self.of(chain).load(Ordering::Acquire)
+    }
+
+    pub(crate) fn raise(&self, chain: Chain, height: u64) {
+        self.of(chain).fetch_max(height, Ordering::AcqRel);
+    }
+
+    const fn of(&self, chain: Chain) -> &AtomicU64 {
+        match chain {
+            Chain::Main => &self.main,
+            Chain::Side => &self.side,
+        }
+    }
+}
+
+/// A branch, with everything needed to ask it.
+pub(crate) struct Branch {
+    pub(crate) participant: Participant,
+    pub(crate) own: bool,
+    url: String,
+    http: reqwest::Client,
+    network: Digest,
+    session: Arc<Session>,
+    heights: Arc<MinHeights>,
+    clock: Arc<dyn Clock>,
+    deadline: Duration,
+    counter: AtomicU64,
+    slots: Semaphore,
+    waits: Semaphore,
+    seen: Mutex<Seen>,
+    /// See [`Branch::is_silent`].
+    silent: AtomicBool,
+}
+
+/// What was learnt from answers.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    boot: Option<BootNonce>,
+    last_answer_s: Option<u64>,
+    last_answer: Option<Instant>,
+}
+
+/// What all branches share.
+pub(crate) struct Shared {
+    pub(crate) network: Digest,
+    pub(crate) session: Arc<Session>,
+    pub(crate) heights: Arc<MinHeights>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) deadline: Duration,
+}
+
+/// Where a request goes: route, path and query as sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    route: RouteId,
+    path: String,
+}
+
+impl Target {
+    /// A route without parameters.
+    pub(crate) fn of(route: RouteId) -> Self {
+        Self { route, path: route.route().path.to_owned() }
+    }
+
+    /// A route whose path has one parameter, which must need no escaping: a number or hexadecimal digits.
+    pub(crate) fn with(route: RouteId, parameter: impl std::fmt::Display) -> Self {
+        let template = route.route().path;
+        let path = match template.split_once('{') {
+            Some((start, _)) => format!("{start}{parameter}"),
+            None => template.to_owned(),
+        };
+        Self { route, path }
+    }
+
+    /// With a query of numbers.
+    pub(crate) fn query(mut self, pairs: &[(&str, u64)]) -> Self {
+        for (index, (name, number)) in pairs.iter().enumerate() {
+            let mark = if index == 0 { '?' } else { '&' };
+            self.path.push_str(&format!("{mark}{name}={number}"));
+        }
+        self
+    }
+}
+
+impl Branch {
+    pub(crate) fn new(
+        participant: Participant,
+        own: bool,
+        url: String,
+        shared: &Shared,
+    ) -> Result<Self, String> {
+        let http = tls::pinned(participant.tls, shared.deadline)?;
+        Ok(Self {
+            participant,
+            own,
+            url: url.trim_end_matches('/').to_owned(),
+            http,
+            network: shared.network,
+            session: shared.session.clone(),
+            heights: shared.heights.clone(),
+            clock: shared.clock.clone(),
+            deadline: shared.deadline,
+            counter: AtomicU64::new(1),
+            slots: Semaphore::new(SLOTS),
+            waits: Semaphore::new(WAITS),
+            seen: Mutex::default(),
+            silent: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) const fn id(&self) -> u16 {
+        self.participant.id.0
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.participant.name
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn last_answer_s(&self) -> Option<u64> {
+        self.seen().last_answer_s
+    }
+
+    pub(crate) fn has_answered_since(&self, began: Instant) -> bool {
+        self.seen().last_answer.is_some_and(|at| at >= began)
+    }
+
+    /// Whether its last request got no answer, or not soon; it is then asked after the others until it answers.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
+    }
+
+    /// It is taking so long that another branch was asked as well.
+    pub(crate) fn suspect(&self) {
+        self.silent.store(true, Ordering::Relaxed);
+    }
+
+    /// This branch's failure as the client's error.
+    pub(crate) fn failed(&self, error: BranchError) -> ClientError {
+        ClientError::Branch { branch: self.name().to_owned(), error }
+    }
+
+    /// The error for something that it said and that does not hold.
+    pub(crate) fn unverified(&self, what: impl Into<String>) -> ClientError {
+        ClientError::Unverified { branch: self.name().to_owned(), what: what.into() }
+    }
+
+    /// A signed request without a body.
+    pub(crate) async fn get<R: DeserializeOwned>(&self, target: Target) -> Result<R, BranchError> {
+        self.in_time(self.deadline, self.asked(&self.slots, target, Vec::new(), Duration::ZERO)).await
+    }
+
+    /// A signed request with a JSON body.
+    pub(crate) async fn ask<B: Serialize, R: DeserializeOwned>(
+        &self,
+        target: Target,
+        body: &B,
+    ) -> Result<R, BranchError> {
+        let bytes = serde_json::to_vec(body).map_err(|error| BranchError::Malformed(error.to_string()))?;
+        // Large envelopes get a second more for every MiB: a slow line is not silence.
+        let extra = Duration::from_millis((bytes.len() / 1024) as u64);
+        self.in_time(self.deadline + extra, self.asked(&self.slots, target, bytes, extra)).await
+    }
+
+    /// A signed request that the branch may hold open for `held`.
+    pub(crate) async fn wait<R: DeserializeOwned>(
+        &self,
+        target: Target,
+        held: Duration,
+    ) -> Result<R, BranchError> {
+        self.in_time(self.deadline + held, self.asked(&self.waits, target, Vec::new(), held)).await
+    }
+
+    async fn in_time<R>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<R, BranchError>>,
+    ) -> Result<R, BranchError> {
+        let result = match tokio::time::timeout(limit, work).await {
+            Ok(result) => result,
+            Err(_) => Err(BranchError::Silent(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))),
+        };
+        let silent = result.as_ref().is_err_and(BranchError::is_silence);
+        self.silent.store(silent, Ordering::Relaxed);
+        result
+    }
+
+    /// Signs and sends; greets a branch that started anew, and asks one that is about to catch up again.
+    async fn asked<R: DeserializeOwned>(
+        &self,
+        slots: &Semaphore,
+        target: Target,
+        body: Vec<u8>,
+        patience: Duration,
+    ) -> Result<R, BranchError> {
+        let _slot = slots.acquire().await.map_err(|_| BranchError::Unreachable)?;
+        let give_up = Instant::now() + (self.deadline + patience) / 2;
+        let (mut greeted, mut pauses) = (false, 0);
+        loop {
+            let boot = match self.seen().boot {
+                Some(boot) => boot,
+                None => {
+                    greeted = true;
+                    self.greet().await?;
+                    self.seen().boot.ok_or(BranchError::Unreachable)?
+                }
+            };
+            let error = match self.send_signed(&target, &body, &boot).await {
+                Ok(bytes) => return parse(&bytes),
+                Err(error) => error,
+            };
+            match &error {
+                BranchError::Refused(problem) if problem.status == 401 && !greeted => {
+                    greeted = true;
+                    self.greet().await?;
+                    if self.seen().boot == Some(boot) {
+                        return Err(error);
+                    }
+                }
+                _ if error.is_passing() && pauses < PAUSES_MAX && Instant::now() < give_up => {
+                    pauses += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    async fn send_signed(
+        &self,
+        target: &Target,
+        body: &[u8],
+        boot: &BootNonce,
+    ) -> Result<Vec<u8>, BranchError> {
+        let route = target.route.route();
+        let counter = self.counter.fetch_add(1, Ordering::Relaxed);
+        let (min_main, min_side) = (self.heights.get(Chain::Main), self.heights.get(Chain::Side));
+        let signature = self.session.sign_request(&RequestLine {
+            network: &self.network,
+            branch: self.id(),
+            boot,
+            counter,
+            min_main,
+            min_side,
+            method: route.method.name(),
+            target: &target.path,
+            body,
+        });
+        let url = format!("{}{}", self.url, target.path);
+        let mut request = match route.method {
+            wardline_wire::Method::Get => self.http.get(url),
+            wardline_wire::Method::Post => self.http.post(url),
+            wardline_wire::Method::Put => self.http.put(url),
+        };
+        if !body.is_empty() {
+            request = request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.to_vec());
+        }
+        let request = request
+            .header(header_name::GRANT, self.session.grant_text())
+            .header(header_name::COUNTER, counter)
+            .header(header_name::MIN_MAIN, min_main)
+            .header(header_name::MIN_SIDE, min_side)
+            .header(header_name::SIGNATURE, signature);
+        self.send(request).await
+    }
+
+    async fn greet(&self) -> Result<Hello, BranchError> {
+        let url = format!("{}{}", self.url, RouteId::Hello.route().path);
+        let hello: Hello = parse(&self.send(self.http.get(url)).await?)?;
+        if hello.network != self.network {
+            return Err(BranchError::Malformed("for another network".to_owned()));
+        }
+        if hello.branch != self.id() {
+            return Err(BranchError::Malformed(format!("as branch {}", hello.branch)));
+        }
+        let boot = hello.boot.0.as_slice().try_into();
+        let boot = boot.map_err(|_| BranchError::Malformed("without a boot nonce".to_owned()))?;
+        self.with_seen(|seen| seen.boot = Some(boot));
+        Ok(hello)
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, BranchError> {
+        let mut response = request.send().await.map_err(|error| self.transport(&error))?;
+        let now_s = self.clock.now_s();
+        self.with_seen(|seen| {
+            seen.last_answer_s = Some(now_s);
+            seen.last_answer = Some(Instant::now());
+        });
+        let status = response.status();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.transport(&error))? {
+            if bytes.len() + chunk.len() > REPLY_MAX {
+                return Err(BranchError::Malformed("too much".to_owned()));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        Err(match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => BranchError::Refused(ProblemDetail::new(status.as_u16(), problem)),
+            Err(_) => BranchError::Malformed(format!("with HTTP status {}", status.as_u16())),
+        })
+    }
+
+    fn transport(&self, error: &reqwest::Error) -> BranchError {
+        if tls::is_wrong_key(error) {
+            BranchError::WrongKey
+        } else if error.is_timeout() {
+            BranchError::Silent(u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX))
+        } else {
+            BranchError::Unreachable
+        }
+    }
+
+    fn seen(&self) -> Seen {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_seen(&self, change: impl FnOnce(&mut Seen)) {
+        change(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn parse<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, BranchError> {
+    // The parser's message could quote what it read.
+    serde_json::from_slice(bytes)
+        .map_err(|_| BranchError::Malformed("something that does not parse".to_owned()))
+}

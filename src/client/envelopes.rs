@@ -1,0 +1,172 @@
+//! Sealed records: from the branch that made them, else from another that keeps a copy; compared with the chain's
+//! pointer, whoever gave them.
+
+use crate::{
+    branch::{Branch, BranchError, Target},
+    group::Inner,
+    race::HEDGE,
+    tally::Tally,
+};
+use futures::{StreamExt, stream::FuturesUnordered};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+use wardline_crypto::Digest;
+use wardline_ledger::{Chain, RecordId};
+use wardline_policy::RecordKind;
+use wardline_wire::{Envelopes, EnvelopesQuery, RECORDS_PER_REQUEST_MAX, RouteId};
+
+/// Most bytes of envelopes that one request asks for.
+const PAGE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// A record that the main chain has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) record: RecordId,
+    pub(crate) home: u16,
+    pub(crate) kind: RecordKind,
+    pub(crate) pointer: Digest,
+    pub(crate) size: u32,
+    pub(crate) version: u32,
+}
+
+/// What the branches gave of one record's envelope.
+#[derive(Default)]
+pub(crate) struct Copy {
+    /// The agreed bytes, and who gave them.
+    pub(crate) good: Option<(u16, Vec<u8>)>,
+    /// Who gave other bytes.
+    pub(crate) altered: Vec<u16>,
+    /// Who answered and does not have it.
+    pub(crate) absent: Vec<u16>,
+}
+
+type Answer = (Arc<Branch>, Vec<Wanted>, Result<Envelopes, BranchError>);
+
+impl Inner {
+    /// The envelopes of all records: every home branch at once, others where one fails or is slow.
+    pub(crate) async fn envelopes(&self, wanted: &[Wanted], tally: &Tally) -> BTreeMap<RecordId, Copy> {
+        let groups = by_home(wanted).into_iter().map(|(home, group)| self.envelopes_of(home, group, tally));
+        futures::future::join_all(groups).await.into_iter().flatten().collect()
+    }
+
+    async fn envelopes_of(&self, home: u16, wanted: Vec<Wanted>, tally: &Tally) -> BTreeMap<RecordId, Copy> {
+        let mut copies: BTreeMap<RecordId, Copy> =
+            wanted.iter().map(|one| (one.record, Copy::default())).collect();
+        let mut next: VecDeque<Arc<Branch>> = self.home_first(home).into();
+        let mut running = FuturesUnordered::new();
+        let mut under_way: BTreeMap<u16, (Arc<Branch>, usize)> = BTreeMap::new();
+        let mut start = next.pop_front();
+        loop {
+            let missing = missing_from(&wanted, &copies);
+            if missing.is_empty() {
+                break;
+            }
+            if let Some(branch) = start.take() {
+                tally.asked(branch.id(), missing.len());
+                let pages = pages(&missing);
+                under_way.insert(branch.id(), (branch.clone(), pages.len()));
+                running.extend(pages.into_iter().map(|page| fetch(branch.clone(), page)));
+            }
+            if running.is_empty() {
+                start = next.pop_front();
+                if start.is_none() {
+                    break;
+                }
+                continue;
+            }
+            tokio::select! {
+                Some((branch, asked, reply)) = running.next() => {
+                    if let Some((_, pages)) = under_way.get_mut(&branch.id()) {
+                        *pages = pages.saturating_sub(1);
+                    }
+                    absorb(&branch, &asked, reply, &mut copies, tally);
+                }
+                () = tokio::time::sleep(HEDGE), if !next.is_empty() => start = next.pop_front(),
+            }
+        }
+        // Others were enough: whoever still has not answered then is not waited for.
+        for (branch, _) in under_way.values().filter(|(_, pages)| *pages > 0) {
+            tally.overtaken(branch);
+        }
+        copies
+    }
+
+    /// Trusted branches in the order in which to ask for what `home` made.
+    pub(crate) fn home_first(&self, home: u16) -> Vec<Arc<Branch>> {
+        let mut branches = self.on(Chain::Side);
+        branches.sort_by_key(|branch| branch.is_silent() || branch.id() != home);
+        branches
+    }
+}
+
+/// Records by the branch that made them.
+pub(crate) fn by_home(wanted: &[Wanted]) -> BTreeMap<u16, Vec<Wanted>> {
+    let mut groups: BTreeMap<u16, Vec<Wanted>> = BTreeMap::new();
+    for one in wanted {
+        groups.entry(one.home).or_default().push(*one);
+    }
+    groups
+}
+
+fn missing_from(wanted: &[Wanted], copies: &BTreeMap<RecordId, Copy>) -> Vec<Wanted> {
+    let missing = |one: &&Wanted| copies.get(&one.record).is_none_or(|copy| copy.good.is_none());
+    wanted.iter().filter(missing).copied().collect()
+}
+
+/// Requests of at most so many records and bytes; one record at least.
+fn pages(wanted: &[Wanted]) -> Vec<Vec<Wanted>> {
+    let mut pages: Vec<Vec<Wanted>> = Vec::new();
+    let mut bytes = 0;
+    for one in wanted {
+        let size = u64::from(one.size);
+        match pages.last_mut() {
+            Some(page) if page.len() < RECORDS_PER_REQUEST_MAX && bytes + size <= PAGE_BYTES => {
+                page.push(*one);
+                bytes += size;
+            }
+            _ => {
+                pages.push(vec![*one]);
+                bytes = size;
+            }
+        }
+    }
+    pages
+}
+
+async fn fetch(branch: Arc<Branch>, page: Vec<Wanted>) -> Answer {
+    let query = EnvelopesQuery { records: page.iter().map(|one| one.record).collect() };
+    let reply = branch.ask(Target::of(RouteId::Envelopes), &query).await;
+    (branch, page, reply)
+}
+
+fn absorb(
+    branch: &Branch,
+    asked: &[Wanted],
+    reply: Result<Envelopes, BranchError>,
+    copies: &mut BTreeMap<RecordId, Copy>,
+    tally: &Tally,
+) {
+    let reply = match reply {
+        Ok(reply) if reply.envelopes.len() == asked.len() => reply,
+        Ok(_) => return tally.invalid(branch.id(), "it left envelopes out".to_owned()),
+        Err(error) => return tally.failed(branch, &error),
+    };
+    for (one, envelope) in asked.iter().zip(reply.envelopes) {
+        let Some(copy) = copies.get_mut(&one.record) else { continue };
+        match envelope {
+            None => copy.absent.push(branch.id()),
+            Some(envelope) => {
+                tally.answered(branch.id(), 1);
+                if Digest::of(&envelope.0) == one.pointer {
+                    tally.verified(branch.id(), 1);
+                    copy.good.get_or_insert((branch.id(), envelope.0));
+                } else {
+                    copy.altered.push(branch.id());
+                    tally.invalid(branch.id(), "it served altered records".to_owned());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! A patient's history: links proven whole, pointers proven agreed, envelopes compared, records opened.
+
+use crate::{
+    branch::Branch,
+    envelopes::Wanted,
+    error::ClientError,
+    group::{Group, Inner, locked},
+    keep::GRACE,
+    keys::Asker,
+    links::{Claim, Pointers},
+    lookup::FinalLookup,
+    opening::Outcome,
+    race::none_of,
+    tally::Tally,
+};
+use futures::{
+    StreamExt,
+    future::{Either, select},
+    stream::FuturesUnordered,
+};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use wardline_crypto::Digest;
+use wardline_ledger::{BranchId, Chain, PatientId, RecordId};
+use wardline_policy::RecordKind;
+use wardline_record::{Identity, Record};
+
+/// How long branches that still have not answered are waited for once everything else is there.
+const LATE: Duration = Duration::from_secs(1);
+
+/// What could be proven, fetched and opened.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The patient.
+    pub patient: PatientId,
+    /// Who it is, when a search of this session opened it and the side chain holds the same.
+    pub identity: Option<Identity>,
+    /// The lookup under which everything was asked.
+    pub lookup: FinalLookup,
+    /// Newest first; those without a date, because they are not open, before the others.
+    pub rows: Vec<Row>,
+    /// Records that the side chain has for the patient.
+    pub total_links: u64,
+    /// Whether the list is proven to be whole.
+    pub whole: Wholeness,
+    /// Verified height of the main chain that the pointers were proven at.
+    pub main_height: u64,
+    /// Verified height of the side chain that the links were proven at.
+    pub side_height: u64,
+    /// What every trusted branch answered.
+    pub branches: Vec<BranchAnswer>,
+    /// Time from question to result, milliseconds.
+    pub took_ms: u64,
+}
+
+/// Whether a list of links is all there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wholeness {
+    /// Count and root are those of the patient's entry in the verified side chain.
+    Proven {
+        /// The height of that state.
+        side_height: u64,
+    },
+    /// Records may be missing.
+    NotProven {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// One record of the history.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its temporary ID.
+    pub record: RecordId,
+    /// The branch that it was made at; 0 while unknown.
+    pub branch: u16,
+    /// That branch's name.
+    pub branch_name: String,
+    /// What it is, from the main chain.
+    pub kind: Option<RecordKind>,
+    /// How far it could be trusted and opened.
+    pub state: RowState,
+    /// The record.
+    pub opened: Option<Record>,
+    /// SHA-256 of its envelope, from the main chain.
+    pub pointer: Option<Digest>,
+    /// Height at which the main chain took it.
+    pub main_height: Option<u64>,
+    /// The branch whose copy was opened.
+    pub opened_from: Option<u16>,
+    /// What else is to be known, for people.
+    pub notes: Vec<String>,
+}
+
+/// What may be said of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowState {
+    /// Agreed on the main chain, the envelope is the agreed one, and it opened.
+    Verified,
+    /// A branch served other bytes than the agreed ones; opened from another copy if there was one.
+    Altered,
+    /// The branches refuse the key.
+    Withheld,
+    /// Linked, and not on the main chain yet.
+    NotAgreed,
+    /// No branch that answers gave the envelope and a key.
+    Unreachable,
+    /// Agreed, fetched and keyed, and it does not open into what the chain says.
+    Damaged,
+}
+
+impl RowState {
+    /// The word in capitals, as shown.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Verified => "VERIFIED",
+            Self::Altered => "ALTERED",
+            Self::Withheld => "WITHHELD",
+            Self::NotAgreed => "NOT AGREED",
+            Self::Unreachable => "UNREACHABLE",
+            Self::Damaged => "DAMAGED",
+        }
+    }
+}
+
+/// One branch's part in an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BranchAnswer {
+    /// Its number.
+    pub branch: u16,
+    /// Its name.
+    pub name: String,
+    /// Things asked of it: patients in a search, records in a history.
+    pub asked: u32,
+    /// Things that it gave.
+    pub answered: u32,
+    /// Things that it gave and that hold.
+    pub verified: u32,
+    /// Things whose key it refused.
+    pub withheld: u32,
+    /// How it answered.
+    pub state: AnswerState,
+}
+
+/// How a branch answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnswerState {
+    /// It answered everything in time.
+    Answered,
+    /// It did not answer within the deadline.
+    Silent {
+        /// When it answered last in this run, Unix seconds.
+        since_s: Option<u64>,
+    },
+    /// It refused.
+    Refused {
+        /// Its reason.
+        reason: String,
+    },
+    /// Something that it said is not true.
+    Invalid {
+        /// What.
+        reason: String,
+    },
+}
+
+impl std::fmt::Display for AnswerState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Answered => f.write_str("answered"),
+            Self::Silent { since_s: None } => f.write_str("SILENT: no answer in this run"),
+            Self::Silent { since_s: Some(at) } => write!(f, "SILENT: last answer at {at} (Unix seconds)"),
+            Self::Refused { reason } => write!(f, "REFUSED: {reason}"),
+            Self::Invalid { reason } => write!(f, "INVALID: {reason}"),
+        }
+    }
+}
+
+impl Group {
+    /// A patient's whole history, under a final lookup of this session's owner.
+    ///
+    /// All trusted branches are asked at once. A branch that does not answer delays this by its deadline at most, and
+    /// what it made is fetched and keyed from the others.
+    ///
+    /// # Errors
+    /// When no branch gives a list of the patient's records, or nobody proves what the main chain has of them.
+    /// Everything less is told in the rows.
+    pub async fn history(&self, patient: PatientId, lookup: &FinalLookup) -> Result<History, ClientError> {
+        let inner = &self.inner;
+        inner.in_session()?;
+        inner.home()?;
+        let began = Instant::now();
+        let branches = inner.on(Chain::Side);
+        let tally = &Tally::of(&branches, began);
+        let mut claims: FuturesUnordered<_> =
+            branches.iter().map(|branch| inner.claim(branch.clone(), patient, lookup, tally)).collect();
+        let mut unheard: BTreeMap<u16, _> = branches.iter().map(|branch| (branch.id(), branch)).collect();
+
+        let listing = inner.listing(&mut claims, &mut unheard, tally).await?;
+        let pointers = inner.pointers(&listing.links).await?;
+        // A branch that was silent before is hardly waited for again.
+        let late = if unheard.values().all(|branch| branch.is_silent()) { GRACE } else { LATE };
+        let wanted: Vec<Wanted> =
+            listing.links.iter().filter_map(|(record, _)| wanted(*record, &pointers)).collect();
+        let compare = async {
+            while let Some((branch, claim)) = claims.next().await {
+                unheard.remove(&branch.id());
+                if let Ok(claim) = claim {
+                    listing.compare(&claim, tally);
+                }
+            }
+        };
+        let outcomes =
+            alongside(inner.open_all(Asker { patient, lookup, tally }, &wanted), compare, late).await?;
+        unheard.into_values().for_each(|branch| tally.silent(branch));
+        let rows = inner.rows(&listing, &pointers, outcomes);
+        Ok(History {
+            patient,
+            identity: inner.identity_of(patient, &listing.identity),
+            lookup: *lookup,
+            total_links: listing.counted,
+            rows,
+            whole: listing.whole,
+            main_height: pointers.height,
+            side_height: listing.side_height,
+            branches: tally.lines(),
+            took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+/// Runs both; once `work` is done, `rest` is waited for as long as `limit`.
+async fn alongside<T>(work: impl Future<Output = T>, rest: impl Future<Output = ()>, limit: Duration) -> T {
+    match select(pin!(work), pin!(rest)).await {
+        Either::Left((done, rest)) => {
+            // Whoever does not make it is told to be silent.
+            let _ = tokio::time::timeout(limit, rest).await;
+            done
+        }
+        Either::Right(((), work)) => work.await,
+    }
+}
+
+/// The list that the rest of the history is made from.
+struct Listing {
+    links: Vec<(RecordId, BranchId)>,
+    /// Records that the side chain counts.
+    counted: u64,
+    side_height: u64,
+    identity: Digest,
+    whole: Wholeness,
+}
+
+impl Listing {
+    fn of(claim: Claim, whole: Wholeness) -> Self {
+        let (side_height, identity) = (claim.header.header.height, claim.entry.identity);
+        Self { counted: claim.entry.links.size(), links: claim.links, side_height, identity, whole }
+    }
+
+    /// Holds another branch's list against this one: links are only ever appended.
+    fn compare(&self, claim: &Claim, tally: &Tally) {
+        let agree = claim.links.iter().zip(&self.links).all(|(theirs, ours)| theirs == ours);
+        if !agree || !claim.is_whole() {
+            tally.invalid(claim.branch.id(), NOT_WHOLE.to_owned());
+        }
+    }
+}
+
+/// Said of a branch whose list is not the patient's entry.
+const NOT_WHOLE: &str = "its list of the patient's records leaves out, adds or moves some";
+
+impl Inner {
+    /// The first list that is proven whole; if there is none, the longest with the reason why it is not.
+    async fn listing(
+        &self,
+        claims: &mut FuturesUnordered<impl Future<Output = (Arc<Branch>, Result<Claim, ClientError>)>>,
+        unheard: &mut BTreeMap<u16, &Arc<Branch>>,
+        tally: &Tally,
+    ) -> Result<Listing, ClientError> {
+        let mut failures = Vec::new();
+        let mut longest: Option<Claim> = None;
+        while let Some((branch, claim)) = claims.next().await {
+            unheard.remove(&branch.id());
+            let claim = match claim {
+                Ok(claim) => claim,
+                Err(error) => {
+                    failures.push((branch.name().to_owned(), error));
+                    continue;
+                }
+            };
+            if claim.is_whole() {
+                let side_height = claim.header.header.height;
+                return Ok(Listing::of(claim, Wholeness::Proven { side_height }));
+            }
+            tally.invalid(branch.id(), NOT_WHOLE.to_owned());
+            if longest.as_ref().is_none_or(|longest| longest.links.len() < claim.links.len()) {
+                longest = Some(claim);
+            }
+        }
+        let Some(claim) = longest else { return Err(none_of(failures)) };
+        let reason = format!(
+            "no branch gave the {} records that the side chain counts for this patient: some may be missing",
+            claim.entry.links.size()
+        );
+        Ok(Listing::of(claim, Wholeness::NotProven { reason }))
+    }
+
+    /// The identity that a search opened, if it is the one that the side chain has.
+    fn identity_of(&self, patient: PatientId, proven: &Digest) -> Option<Identity> {
+        let identities = locked(&self.identities);
+        identities
+            .get(&patient)
+            .filter(|(_, envelope)| envelope == proven)
+            .map(|(identity, _)| identity.clone())
+    }
+
+    /// Newest first.
+    fn rows(
+        &self,
+        listing: &Listing,
+        pointers: &Pointers,
+        mut outcomes: BTreeMap<RecordId, Outcome>,
+    ) -> Vec<Row> {
+        let mut rows: Vec<Row> = listing
+            .links
+            .iter()
+            .map(|(record, branch)| {
+                let entry = pointers.entries.get(record);
+                let mut row = Row {
+                    record: *record,
+                    branch: branch.0,
+                    branch_name: self.name_of(branch.0),
+                    kind: entry.map(|entry| entry.kind),
+                    state: RowState::NotAgreed,
+                    opened: None,
+                    pointer: entry.map(|entry| entry.pointer),
+                    main_height: entry.map(|entry| entry.height),
+                    opened_from: None,
+                    notes: Vec::new(),
+                };
+                if let Some(outcome) = outcomes.remove(record) {
+                    self.judge_row(&mut row, outcome);
+                }
+                row
+            })
+            .collect();
+        // The list is in the order of linking; a stable sort keeps it among rows of one date.
+        rows.reverse();
+        rows.sort_by_key(|row| row.opened.as_ref().map(|record| Reverse(record.occurred_sort_key())));
+        rows
+    }
+
+    fn judge_row(&self, row: &mut Row, outcome: Outcome) {
+        let names =
+            |branches: &[u16]| branches.iter().map(|id| self.name_of(*id)).collect::<Vec<_>>().join(", ");
+        let Outcome { copy, key_from, withheld, opened } = outcome;
+        let from = copy.good.as_ref().map(|(branch, _)| *branch);
+        if !copy.altered.is_empty() {
+            row.notes.push(format!("{} served other bytes than the agreed ones", names(&copy.altered)));
+        }
+        if !copy.absent.is_empty() {
+            row.notes.push(format!("{} does not have it", names(&copy.absent)));
+        }
+        if let Some(from) = from.filter(|from| *from != row.branch) {
+            row.notes.push(format!("fetched from {}", self.name_of(from)));
+        }
+        for (branch, reason) in &withheld {
+            row.notes.push(format!("{} withholds the key: {reason}", self.name_of(*branch)));
+        }
+        if !key_from.is_empty() && key_from != [row.branch] {
+            row.notes.push(format!("key from {}", names(&key_from)));
+        }
+        row.state = match (from, opened) {
+            (None, _) if !copy.altered.is_empty() => RowState::Altered,
+            (None, _) => RowState::Unreachable,
+            (Some(_), None) if !withheld.is_empty() => RowState::Withheld,
+            (Some(_), None) => {
+                row.notes.push("no branch that answers released a key".to_owned());
+                RowState::Unreachable
+            }
+            (Some(_), Some(Err(damage))) => {
+                row.notes.push(damage.to_string());
+                RowState::Damaged
+            }
+            (Some(from), Some(Ok(record))) => {
+                row.opened = Some(record);
+                row.opened_from = Some(from);
+                if copy.altered.is_empty() { RowState::Verified } else { RowState::Altered }
+            }
+        };
+    }
+}
+
+fn wanted(record: RecordId, pointers: &Pointers) -> Option<Wanted> {
+    let entry = pointers.entries.get(&record)?;
+    Some(Wanted {
+        record,
+        home: entry.branch.0,
+        kind: entry.kind,
+        pointer: entry.pointer,
+        size: entry.size,
+        version: entry.version,
+    })
+}

@@ -1,0 +1,58 @@
+//! Many branches at once: fetch, verify, compare, seal, open. It believes nothing that it can check.
+//!
+//! A [`Group`] is an unlocked session with every branch of the network. Each answer is compared with two verified
+//! chains that grow from checkpoints kept on disk; a branch's word alone is never shown as a fact. This room does no
+//! drawing and takes no passphrase from anybody: callers bring settings, genesis, key file and passphrase.
+
+mod audit;
+mod branch;
+mod chain;
+mod clock;
+mod enrol;
+mod envelopes;
+mod error;
+mod finality;
+mod group;
+mod history;
+mod keep;
+mod keys;
+mod links;
+mod lookup;
+mod opening;
+mod overview;
+mod proof;
+mod race;
+mod registry;
+mod seal;
+mod search;
+mod session;
+mod settings;
+mod staff;
+mod standing;
+mod sync;
+mod tally;
+mod tls;
+mod trust;
+
+#[cfg(test)]
+mod tests;
+
+pub use audit::AuditPage;
+pub use branch::BranchError;
+pub use chain::{BlockView, HeaderView};
+pub use clock::{Clock, SystemClock};
+pub use error::{ClientError, ProblemDetail};
+pub use finality::Final;
+pub use group::{BranchInfo, Group};
+pub use history::{AnswerState, BranchAnswer, History, Row, RowState, Wholeness};
+pub use keep::{Added, Progress};
+pub use lookup::FinalLookup;
+pub use overview::{BranchView, BranchWord, Head, Overview};
+pub use search::{Candidate, SearchOutcome};
+pub use session::Session;
+pub use settings::{DEADLINE_MS, Settings, SettingsError};
+pub use staff::{
+    NewStaff, StaffFileError, StaffKeys, StaffPublic, UnlockError, approve, read_staff_file, unlock,
+    unlock_for,
+};
+pub use trust::TrustError;

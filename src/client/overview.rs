@@ -1,0 +1,274 @@
+//! Where every branch stands, held against the verified chains.
+
+use crate::{
+    branch::{Branch, BranchError, Target},
+    error::ClientError,
+    group::{Group, Inner, locked},
+    standing::chain_status,
+    trust::{Known, Trust},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use wardline_crypto::Digest;
+use wardline_ledger::Chain;
+use wardline_wire::{RouteId, Status};
+
+/// How often participants and rules are proven anew while the chain grows.
+const REGISTRY_EVERY: Duration = Duration::from_secs(60);
+
+/// What is known of the network by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overview {
+    /// The main chain as far as this console has verified it.
+    pub main: Head,
+    /// The side chain; absent when this session's branch is not on it.
+    pub side: Option<Head>,
+    /// Every branch, own branch first.
+    pub branches: Vec<BranchView>,
+}
+
+/// The newest verified block of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Blocks before it.
+    pub height: u64,
+    /// Digest of its header.
+    pub digest: Digest,
+    /// The block's time, Unix seconds.
+    pub time_s: u64,
+}
+
+/// One branch as last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BranchView {
+    /// Its number.
+    pub id: u16,
+    /// Its name.
+    pub name: String,
+    /// Whether it is this session's own branch.
+    pub own: bool,
+    /// What comparing it with the verified chains gave.
+    pub word: BranchWord,
+    /// Height of the main chain that it claims.
+    pub main_height: Option<u64>,
+    /// Height of the side chain that it claims.
+    pub side_height: Option<u64>,
+    /// Digest of its newest main-chain header.
+    pub head: Option<Digest>,
+    /// Main-chain blocks between it and the verified head.
+    pub behind: u64,
+    /// Time that its last answer took, milliseconds.
+    pub round_trip_ms: Option<u64>,
+    /// When it answered last in this run, Unix seconds.
+    pub last_answer_s: Option<u64>,
+    /// Highest main-chain height at which its header was the verified one.
+    pub verified_main: Option<u64>,
+    /// The same on the side chain.
+    pub verified_side: Option<u64>,
+    /// Whether a quorum's signed tips say now that it is not behind; both chains where it is on both.
+    pub fresh: Option<bool>,
+    /// Transactions that wait there to become final, both chains.
+    pub waiting: Option<u64>,
+    /// Sealed records that it keeps.
+    pub envelopes: Option<u64>,
+    /// More on the word, for people.
+    pub detail: Option<String>,
+}
+
+/// What may be said of a branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BranchWord {
+    /// Nothing was asked in this run.
+    NotAsked,
+    /// The first answer is being waited for.
+    Asking,
+    /// Its head is in the verified chains; checked in this run.
+    Verified,
+    /// Its head is in the verified chains and is not their newest.
+    Behind,
+    /// It did not answer within the deadline.
+    Silent,
+    /// Its head is another block than the verified one of the same height.
+    Conflict,
+    /// Its answer is malformed or fails verification.
+    Invalid,
+    /// It answers and refuses.
+    Refused,
+}
+
+impl BranchWord {
+    /// The word in capitals, as shown.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NotAsked => "NOT ASKED",
+            Self::Asking => "ASKING",
+            Self::Verified => "VERIFIED",
+            Self::Behind => "BEHIND",
+            Self::Silent => "SILENT",
+            Self::Conflict => "CONFLICT",
+            Self::Invalid => "INVALID",
+            Self::Refused => "REFUSED",
+        }
+    }
+}
+
+impl Overview {
+    /// Before anything was asked: the checkpoints, and no word on any branch.
+    pub(crate) fn before(main: &Trust, side: Option<&Trust>, branches: &[Arc<Branch>]) -> Self {
+        Self {
+            main: Head::of(&main.head()),
+            side: side.map(|side| Head::of(&side.head())),
+            branches: branches.iter().map(|branch| BranchView::before(branch)).collect(),
+        }
+    }
+}
+
+impl Head {
+    fn of(known: &Known) -> Self {
+        Self { height: known.header.height, digest: known.digest, time_s: known.header.time_s }
+    }
+}
+
+impl BranchView {
+    pub(crate) fn before(branch: &Branch) -> Self {
+        Self {
+            id: branch.id(),
+            name: branch.name().to_owned(),
+            own: branch.own,
+            word: BranchWord::NotAsked,
+            main_height: None,
+            side_height: None,
+            head: None,
+            behind: 0,
+            round_trip_ms: None,
+            last_answer_s: None,
+            verified_main: None,
+            verified_side: None,
+            fresh: None,
+            waiting: None,
+            envelopes: None,
+            detail: None,
+        }
+    }
+
+    /// A word that says more than the one before stays: a conflict is not hidden by a later lag.
+    pub(crate) fn say(&mut self, word: BranchWord, detail: impl Into<String>) {
+        if severity(word) > severity(self.word) {
+            self.word = word;
+            self.detail = Some(detail.into()).filter(|detail| !detail.is_empty());
+        }
+    }
+}
+
+const fn severity(word: BranchWord) -> u8 {
+    match word {
+        BranchWord::NotAsked | BranchWord::Asking => 0,
+        BranchWord::Verified => 1,
+        BranchWord::Behind => 2,
+        BranchWord::Silent => 3,
+        BranchWord::Refused => 4,
+        BranchWord::Invalid => 5,
+        BranchWord::Conflict => 6,
+    }
+}
+
+impl Group {
+    /// The overview as last known; asks nobody.
+    pub fn overview(&self) -> Overview {
+        locked(&self.inner.overview).clone()
+    }
+
+    /// Asks every branch at once, follows the chains, holds every head against them and keeps the checkpoints.
+    /// Takes at most the deadline for each of asking and following.
+    pub async fn refresh(&self) -> Overview {
+        let inner = &self.inner;
+        for view in &mut locked(&inner.overview).branches {
+            if view.word == BranchWord::NotAsked {
+                view.word = BranchWord::Asking;
+            }
+        }
+        let asked = inner.branches.iter().map(|branch| async move {
+            let began = Instant::now();
+            let status: Result<Status, BranchError> = branch.get(Target::of(RouteId::Status)).await;
+            (branch, status, began.elapsed())
+        });
+        let answers = futures::future::join_all(asked).await;
+        for chain in Chain::ALL {
+            inner.follow_highest(chain, &answers).await;
+        }
+        let mut views = Vec::with_capacity(answers.len());
+        for (branch, status, took) in answers {
+            views.push(inner.view(branch, status, took).await);
+        }
+        for chain in Chain::ALL {
+            // A full disk does not make the branches' words less true.
+            if let Err(error) = inner.keep_checkpoint(chain).await
+                && !matches!(error, ClientError::NoSideChain)
+            {
+                tracing::warn!(%error, "checkpoint not kept");
+            }
+        }
+        let overview = {
+            let mut overview = locked(&inner.overview);
+            for (view, before) in views.iter_mut().zip(&overview.branches) {
+                view.verified_main = view.verified_main.max(before.verified_main);
+                view.verified_side = view.verified_side.max(before.verified_side);
+            }
+            overview.branches = views;
+            inner.set_heads(&mut overview);
+            overview.clone()
+        };
+        inner.refresh_registry_when_due().await;
+        overview
+    }
+}
+
+type Answer<'a> = (&'a Arc<Branch>, Result<Status, BranchError>, Duration);
+
+impl Inner {
+    fn set_heads(&self, overview: &mut Overview) {
+        if let Ok(main) = self.trust(Chain::Main) {
+            overview.main = Head::of(&main.head());
+        }
+        overview.side = self.trust(Chain::Side).ok().map(|side| Head::of(&side.head()));
+    }
+
+    /// Follows a chain to the highest height that some branch can prove; a branch that claims more than it can prove
+    /// is found out when its head is judged.
+    async fn follow_highest(&self, chain: Chain, answers: &[Answer<'_>]) {
+        let Ok(trust) = self.trust(chain) else { return };
+        let mut claims: Vec<(u64, &Arc<Branch>)> = answers
+            .iter()
+            .filter_map(|(branch, status, _)| {
+                Some((chain_status(status.as_ref().ok()?, chain)?.height, *branch))
+            })
+            .collect();
+        claims.sort_by_key(|(height, branch)| (std::cmp::Reverse(*height), branch.id()));
+        for (height, branch) in claims {
+            if height <= trust.head().header.height || self.follow_from(chain, height, branch).await.is_ok() {
+                break;
+            }
+        }
+    }
+
+    /// Proves the registry after the first refresh and then when the main chain has grown and some time has passed.
+    async fn refresh_registry_when_due(&self) {
+        let height = match self.trust(Chain::Main) {
+            Ok(trust) => trust.head().header.height,
+            Err(_) => return,
+        };
+        {
+            let mut asked = locked(&self.registry_asked);
+            let known = locked(&self.registry).height;
+            if height <= known || asked.is_some_and(|at| at.elapsed() < REGISTRY_EVERY) {
+                return;
+            }
+            *asked = Some(Instant::now());
+        }
+        if let Err(error) = self.refresh_registry().await {
+            tracing::info!(%error, "registry not refreshed");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Following the chains: headers forward from the checkpoint, from whichever branch has them, and holding the headers
+//! of replies against what is verified.
+
+use crate::{
+    branch::{Branch, Target},
+    error::ClientError,
+    group::{Inner, heavy},
+    race::first_good,
+    trust::{Known, Trust},
+};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use wardline_crypto::Digest;
+use wardline_ledger::{Canonical, Chain, Header, Invalid, StateProof, ends_epoch};
+use wardline_wire::{CertifiedHeader, HEADERS_PER_REPLY_MAX, Handover, Headers, RouteId};
+
+/// How long to wait for the certificate of a block that was just made.
+const CERTIFY: Duration = Duration::from_millis(1500);
+/// How often to look for it.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// Most pages that are fetched to reach an old header: about 130 000 blocks back.
+const PAGES_BACK: u64 = 256;
+
+impl Inner {
+    /// The verified header that a reply's header is, after following the chain as far as needed.
+    ///
+    /// # Errors
+    /// When it is malformed, of another chain, not certified, or another block than the verified one of its height.
+    pub(crate) async fn verified(
+        &self,
+        chain: Chain,
+        header: &[u8],
+        certificate: Option<&[u8]>,
+        from: &Arc<Branch>,
+    ) -> Result<Known, ClientError> {
+        let trust = self.trust(chain)?;
+        let digest = Digest::of(header);
+        let decoded = Header::decode(header).map_err(|error| from.unverified(error.to_string()))?;
+        if decoded.network != trust.network || decoded.chain != chain {
+            return Err(from.unverified("a header of another chain"));
+        }
+        let height = decoded.height;
+        if height > trust.head().header.height {
+            self.step(trust, header, certificate, &decoded).await;
+            if height > trust.head().header.height {
+                self.follow(chain, height, Some(from)).await?;
+            }
+        }
+        let known = match trust.recent(height) {
+            Some(known) => known,
+            None => self
+                .walk_back(chain, height, height, Some(from))
+                .await?
+                .into_iter()
+                .next()
+                .ok_or(ClientError::Worker)?,
+        };
+        if known.digest != digest {
+            return Err(from.unverified(format!("another block than the verified one at height {height}")));
+        }
+        Ok(known)
+    }
+
+    /// The usual case without asking anybody: the very next block with its certificate. A bad certificate is no
+    /// error here; the headers are then asked for.
+    async fn step(&self, trust: &Trust, header: &[u8], certificate: Option<&[u8]>, decoded: &Header) {
+        let checkpoint = trust.checkpoint();
+        let next = decoded.height == checkpoint.header.height + 1 && decoded.parent == checkpoint.digest;
+        if let (true, false, Some(certificate)) =
+            (next, ends_epoch(decoded.height, checkpoint.epoch_length), certificate)
+        {
+            // One certificate is some tens of signatures at most: quicker than a thread.
+            let _ = trust.extend(&[(header.to_vec(), Some(certificate.to_vec()))], &BTreeMap::new());
+        }
+    }
+
+    /// Follows a chain to a height, asking `first` before the others.
+    ///
+    /// # Errors
+    /// When no branch has certified headers up to there.
+    pub(crate) async fn follow(
+        &self,
+        chain: Chain,
+        height: u64,
+        first: Option<&Arc<Branch>>,
+    ) -> Result<(), ClientError> {
+        let trust = self.trust(chain)?;
+        let _one_at_a_time = trust.advancing.lock().await;
+        if trust.head().header.height >= height {
+            return Ok(());
+        }
+        let mut branches = self.on(chain);
+        if let Some(first) = first {
+            branches.sort_by_key(|branch| branch.id() != first.id());
+        }
+        first_good(branches, |branch| async move { self.follow_by(trust, &branch, height).await }).await?;
+        if trust.is_due() {
+            self.keep_checkpoint(chain).await?;
+        }
+        Ok(())
+    }
+
+    /// The same from one branch alone, to see whether it can prove the height that it claims.
+    pub(crate) async fn follow_from(
+        &self,
+        chain: Chain,
+        height: u64,
+        branch: &Arc<Branch>,
+    ) -> Result<(), ClientError> {
+        let trust = self.trust(chain)?;
+        let _one_at_a_time = trust.advancing.lock().await;
+        self.follow_by(trust, branch, height).await
+    }
+
+    async fn follow_by(&self, trust: &Trust, branch: &Arc<Branch>, height: u64) -> Result<(), ClientError> {
+        let give_up = Instant::now() + CERTIFY;
+        loop {
+            let before = trust.head().header.height;
+            if before >= height {
+                return Ok(());
+            }
+            let page = self.headers_of(branch, trust.chain, before + 1, HEADERS_PER_REPLY_MAX).await?;
+            if page.headers.is_empty() {
+                return Err(branch.unverified(format!(
+                    "it has no {}-chain block {}",
+                    trust.chain,
+                    before + 1
+                )));
+            }
+            let next_sets = handed_over(branch, page.handovers)?;
+            let headers: Vec<_> = page
+                .headers
+                .into_iter()
+                .map(|one| (one.header.0, one.certificate.map(|bytes| bytes.0)))
+                .collect();
+            self.extend(branch, trust.chain, headers, next_sets).await?;
+            if trust.head().header.height == before {
+                if Instant::now() >= give_up {
+                    return Err(branch.unverified(format!(
+                        "no certificate for block {} of the {} chain",
+                        height, trust.chain
+                    )));
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
+    }
+
+    /// Verifies headers on a thread of their own.
+    async fn extend(
+        &self,
+        branch: &Arc<Branch>,
+        chain: Chain,
+        headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+        next_sets: BTreeMap<u64, (Vec<u8>, StateProof)>,
+    ) -> Result<(), ClientError> {
+        let trust = self.trust_arc(chain)?;
+        match heavy(move || trust.extend(&headers, &next_sets)).await? {
+            Ok(()) => Ok(()),
+            // The last block of an epoch gets its certificate in a moment.
+            Err(Invalid::EpochEndUncertified(_)) => Ok(()),
+            Err(error) => Err(branch.unverified(error.to_string())),
+        }
+    }
+
+    async fn headers_of(
+        &self,
+        branch: &Arc<Branch>,
+        chain: Chain,
+        from: u64,
+        limit: u64,
+    ) -> Result<Headers, ClientError> {
+        let route = match chain {
+            Chain::Main => RouteId::MainHeaders,
+            Chain::Side => RouteId::SideHeaders,
+        };
+        let target = Target::of(route).query(&[("from", from), ("limit", limit)]);
+        branch.get(target).await.map_err(|error| branch.failed(error))
+    }
+
+    /// Verified headers from `low` to `high`, at or below the newest verified one. What is older than the headers in
+    /// memory is believed because each header names the one before.
+    ///
+    /// # Errors
+    /// When no branch has headers that are linked to the verified chain.
+    pub(crate) async fn walk_back(
+        &self,
+        chain: Chain,
+        low: u64,
+        high: u64,
+        first: Option<&Arc<Branch>>,
+    ) -> Result<Vec<Known>, ClientError> {
+        let trust = self.trust(chain)?;
+        let mut above = trust.lowest();
+        let mut found: BTreeMap<u64, Known> = (low..=high.min(trust.head().header.height))
+            .filter_map(|height| Some((height, trust.recent(height)?)))
+            .collect();
+        for _ in 0..PAGES_BACK {
+            let top = above.header.height;
+            if top <= low {
+                break;
+            }
+            let from = low.max(top.saturating_sub(HEADERS_PER_REPLY_MAX));
+            let mut branches = self.on(chain);
+            if let Some(first) = first {
+                branches.sort_by_key(|branch| branch.id() != first.id());
+            }
+            let anchor = above.clone();
+            let (_, page) = first_good(branches, |branch| {
+                let anchor = anchor.clone();
+                async move {
+                    let page = self.headers_of(&branch, chain, from, anchor.header.height - from).await?;
+                    linked(&branch, &page.headers, from, &anchor)
+                }
+            })
+            .await?;
+            above = match page.first() {
+                Some(lowest) => lowest.clone(),
+                None => break,
+            };
+            let wanted = page.into_iter().filter(|known| (low..=high).contains(&known.header.height));
+            found.extend(wanted.map(|known| (known.header.height, known)));
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// Keeps the checkpoint on disk.
+    pub(crate) async fn keep_checkpoint(&self, chain: Chain) -> Result<(), ClientError> {
+        let trust = self.trust_arc(chain)?;
+        Ok(heavy(move || trust.save()).await??)
+    }
+}
+
+/// The headers, if each is the parent of the next and the last one is the parent of `anchor`.
+fn linked(
+    branch: &Branch,
+    page: &[CertifiedHeader],
+    from: u64,
+    anchor: &Known,
+) -> Result<Vec<Known>, ClientError> {
+    let broken = || branch.unverified("headers that are not linked to the verified chain");
+    let mut parent = anchor.header.parent;
+    let mut expected = anchor.header.height;
+    let mut known = Vec::with_capacity(page.len());
+    for one in page.iter().rev() {
+        let digest = Digest::of(&one.header.0);
+        let header = Header::decode(&one.header.0).map_err(|_| broken())?;
+        expected = expected.checked_sub(1).ok_or_else(broken)?;
+        if digest != parent || header.height != expected {
+            return Err(broken());
+        }
+        parent = header.parent;
+        known.push(Known { header, digest });
+    }
+    if expected != from {
+        return Err(branch.unverified("it left headers out"));
+    }
+    known.reverse();
+    Ok(known)
+}
+
+/// The validators that the last headers of epochs hand over; proven when they are used.
+fn handed_over(
+    branch: &Branch,
+    handovers: Vec<Handover>,
+) -> Result<BTreeMap<u64, (Vec<u8>, StateProof)>, ClientError> {
+    let read = |one: Handover| {
+        let proof =
+            StateProof::from_bytes(&one.proof.0).map_err(|error| branch.unverified(error.to_string()))?;
+        Ok((one.epoch, (one.set.0, proof)))
+    };
+    handovers.into_iter().map(read).collect()
+}

@@ -1,0 +1,9 @@
+//! The whole client against branches in memory that speak real TLS, certify real blocks, and lie when told to.
+
+mod server;
+mod world;
+
+mod chains;
+mod patients;
+mod records;
+mod transport;

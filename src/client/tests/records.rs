@@ -1,0 +1,206 @@
+//! Keeping records: receipts, order of progress, retries, refusals.
+
+use super::server::{Net, Vice};
+use crate::{Added, ClientError, Group, Progress};
+use wardline_crypto::Stanza;
+use wardline_ledger::{Chain, Key, PatientEntry, PatientId, RecordEntry, state};
+use wardline_record::{
+    AdmissionClass, Body, Identity, ImagingReport, Modality, Mrn, Practitioner, Record, Visit,
+};
+
+pub(crate) fn identity(family: &str) -> Identity {
+    Identity {
+        family: family.into(),
+        given: "Mei".into(),
+        birth_date: Some("1980-02-03".parse().unwrap()),
+        mrns: vec![Mrn { system: "Branch 1".into(), value: format!("{family}-1").as_str().into() }],
+        ..Identity::default()
+    }
+}
+
+fn record(body: Body, day: usize) -> Record {
+    Record {
+        occurred: format!("2026-{:02}-{:02}", 1 + day / 28, 1 + day % 28).parse().unwrap(),
+        recorded: None,
+        practitioner: Practitioner { name: "Dr. Okafor".into(), id: "".into() },
+        organization: "Branch 1".into(),
+        body,
+        note: "".into(),
+        corrects: None,
+    }
+}
+
+/// Of the emergency subset: every branch gets the key whole.
+pub(crate) fn visit(day: usize) -> Record {
+    let visit = Visit {
+        class: Some(AdmissionClass::Ambulatory),
+        visit_type: "check-up".into(),
+        reason: "cough".into(),
+        ..Visit::default()
+    };
+    record(Body::Visit(visit), day)
+}
+
+/// Not of the emergency subset: other branches get shares.
+pub(crate) fn report(day: usize) -> Record {
+    let report = ImagingReport {
+        modality: Some(Modality::Ct),
+        region: "head".into(),
+        findings: "none".into(),
+        impression: "normal".into(),
+        ..ImagingReport::default()
+    };
+    record(Body::ImagingReport(report), day)
+}
+
+pub(crate) async fn enrolled(group: &Group) -> PatientId {
+    group.enrol(&identity("Okafor")).await.unwrap()
+}
+
+async fn add(
+    group: &Group,
+    patient: PatientId,
+    record: Record,
+) -> (Result<Added, ClientError>, Vec<Progress>) {
+    let (progress, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let added = group.add_record(patient, record, progress).await;
+    let mut steps = Vec::new();
+    while let Some(step) = heard.recv().await {
+        steps.push(step);
+    }
+    (added, steps)
+}
+
+fn links(net: &Net, patient: PatientId) -> u64 {
+    let side = net.world.ledger(Chain::Side);
+    let entry: PatientEntry = state::read(&*side, Key::Patient(patient)).unwrap().unwrap();
+    entry.links.size()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_sealed_kept_copied_linked_and_agreed_in_this_order() {
+    let net = Net::start().await;
+    let group = net.group();
+    let patient = enrolled(&group).await;
+    let (added, steps) = add(&group, patient, report(1)).await;
+    let added = added.unwrap();
+    assert_eq!(added.receipts, [1, 2, 3, 4]);
+    assert_eq!(steps[..2], [Progress::Sealed, Progress::Kept { branch: 1 }]);
+    assert!(steps.contains(&Progress::Copied { receipts: 4, wanted: 2 }), "{steps:?}");
+    let last =
+        [Progress::Linked { height: added.side_height }, Progress::Agreed { height: added.main_height }];
+    assert_eq!(steps[steps.len() - 2..], last);
+    let order = |step: &Progress| match step {
+        Progress::Sealed => 0,
+        Progress::Kept { .. } => 1,
+        Progress::Copied { .. } => 2,
+        Progress::Linked { .. } => 3,
+        Progress::Agreed { .. } => 4,
+    };
+    assert!(steps.is_sorted_by_key(order), "{steps:?}");
+
+    let main = net.world.ledger(Chain::Main);
+    let entry: RecordEntry = state::read(&*main, Key::Record(added.record)).unwrap().unwrap();
+    assert_eq!((entry.branch.0, entry.kind, entry.height), (1, report(1).kind(), added.main_height));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_home_branch_gets_the_key_and_the_others_shares_of_it() {
+    let net = Net::start().await;
+    let group = net.group();
+    let patient = enrolled(&group).await;
+    let kinds = |record: [u8; 16]| -> Vec<u8> {
+        let stanza = |id| net.servers[&id].vault.lock().unwrap()[&record].stanza.clone();
+        [1, 2, 3, 4].map(|id| Stanza::decode(&stanza(id)).unwrap().kind).to_vec()
+    };
+    let shared = add(&group, patient, report(1)).await.0.unwrap();
+    assert_eq!(kinds(*shared.record.bytes()), [1, 2, 2, 2]);
+    let whole = add(&group, patient, visit(1)).await.0.unwrap();
+    assert_eq!(kinds(*whole.record.bytes()), [1, 1, 1, 1], "the emergency subset is whole everywhere");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_names_the_step_and_trying_again_makes_no_second_record() {
+    let net = Net::start().await;
+    let group = net.group();
+    let patient = enrolled(&group).await;
+
+    for branch in [2, 3, 4] {
+        net.turn(branch, Vice::ForgesReceipts);
+    }
+    let error = add(&group, patient, report(1)).await.0.unwrap_err();
+    assert!(matches!(error, ClientError::Stopped { step: "kept, not copied", .. }), "{error}");
+    assert!(error.to_string().contains("kept at Branch 1"), "{error}");
+    assert_eq!(links(&net, patient), 0, "nothing is linked before it is copied");
+
+    net.turn(2, Vice::None);
+    let added = add(&group, patient, report(1)).await.0.unwrap();
+    assert_eq!(added.receipts, [1, 2], "forged receipts do not count");
+    assert_eq!(links(&net, patient), 1);
+    let kept = net.servers[&1].vault.lock().unwrap().len();
+    assert_eq!(kept, 2, "one identity, one record");
+
+    // Once it succeeded, the same content is a new record.
+    add(&group, patient, report(1)).await.0.unwrap();
+    assert_eq!(links(&net, patient), 2);
+
+    net.turn(1, Vice::KeepsNothing);
+    let (added, steps) = add(&group, patient, report(2)).await;
+    let error = added.unwrap_err();
+    assert!(matches!(error, ClientError::Stopped { step: "not kept", .. }), "{error}");
+    assert!(error.to_string().contains("cannot write to its disk"), "{error}");
+    assert_eq!(steps, [Progress::Sealed]);
+
+    net.turn(1, Vice::None);
+    add(&group, patient, report(2)).await.0.unwrap();
+    assert_eq!(links(&net, patient), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_was_final_without_our_knowing_is_not_made_twice() {
+    let net = Net::start().await;
+    let group = net.group();
+    let patient = enrolled(&group).await;
+    for branch in super::world::TRUSTED {
+        net.turn(branch, Vice::NeverFinal);
+    }
+    let error = add(&group, patient, visit(1)).await.0.unwrap_err();
+    assert!(matches!(error, ClientError::Stopped { step: "kept, not linked", .. }), "{error}");
+    assert_eq!(links(&net, patient), 1, "it went through all the same");
+    for branch in super::world::TRUSTED {
+        net.turn(branch, Vice::None);
+    }
+    add(&group, patient, visit(1)).await.0.unwrap();
+    assert_eq!(links(&net, patient), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_of_the_ledger_and_errors_of_the_form_are_told() {
+    let net = Net::start().await;
+    let group = net.group();
+    let patient = enrolled(&group).await;
+    let mut empty = visit(1);
+    empty.organization = "".into();
+    assert!(matches!(add(&group, patient, empty).await.0, Err(ClientError::Fields(_))));
+    assert!(matches!(group.enrol(&Identity::default()).await, Err(ClientError::Fields(_))));
+
+    let nobody = PatientId::from_bytes([9; 16]);
+    let error = add(&group, nobody, visit(1)).await.0.unwrap_err();
+    assert!(matches!(error, ClientError::Stopped { step: "kept, not linked", .. }), "{error}");
+    assert_eq!(net.world.ledger(Chain::Main).height(), 0, "nothing is stored without its link");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_go_out_together_and_each_has_its_result() {
+    let net = Net::start().await;
+    let group = net.group();
+    let identities: Vec<Identity> = (0..5).map(|n| identity(&format!("Family{n}"))).collect();
+    let patients: Vec<PatientId> =
+        group.enrol_all(identities).await.into_iter().collect::<Result<_, _>>().unwrap();
+    let mut records: Vec<_> = (0..20).map(|n| (patients[n % 5], visit(n + 1))).collect();
+    records.push((PatientId::from_bytes([9; 16]), visit(1)));
+    let results = group.add_records(records).await;
+    assert!(results[..20].iter().all(Result::is_ok));
+    assert!(results[20].is_err());
+    assert!(patients.iter().all(|patient| links(&net, *patient) == 4));
+}

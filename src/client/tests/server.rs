@@ -1,0 +1,589 @@
+//! A branch that answers over TLS as the wire says, with a vice when told to.
+
+use super::world::{EPOCH, TRUSTED, World, fresh16};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use wardline_crypto::{
+    Digest, Domain, Entropy, Held, OsEntropy, PublicKey, ReleaseContext, Signature, Stanza, WrapContext,
+    merkle, release, unwrap,
+};
+use wardline_ledger::{
+    BranchId, Canonical, Chain, Grant, Header, Key, LinkEntry, PatientId, Receipt, RecordEntry, RecordId,
+    SignedTip, decode_body, ends_epoch, state, tree,
+};
+use wardline_wire::*;
+
+/// What a branch does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Vice {
+    None,
+    /// Takes requests and never answers.
+    Silent,
+    /// Serves changed envelopes.
+    AltersEnvelopes,
+    /// Has no envelopes.
+    LosesEnvelopes,
+    /// Leaves the first link out.
+    OmitsLink,
+    /// Swaps the first two links.
+    ReordersLinks,
+    /// Says that links were made elsewhere.
+    MovesLinks,
+    /// Refuses every key.
+    WithholdsKeys,
+    /// Releases wrong shares.
+    SpoilsShares,
+    /// Signs receipts for another envelope.
+    ForgesReceipts,
+    /// Refuses to keep anything.
+    KeepsNothing,
+    /// Shows another head, with the certificate of the true one.
+    Forks,
+    /// Shows another head with a certificate of too few validators.
+    ForksWithTwo,
+    /// Shows the head of some blocks ago.
+    Lags,
+    /// Answers what does not parse.
+    Garbles,
+    /// Redirects every request.
+    Redirects,
+    /// Never has the finality of what was handed in.
+    NeverFinal,
+}
+
+/// One branch.
+pub(crate) struct Server {
+    pub(crate) id: u16,
+    pub(crate) vice: Mutex<Vice>,
+    boot: Mutex<[u8; 16]>,
+    pub(crate) vault: Mutex<BTreeMap<[u8; 16], Kept>>,
+    world: Mutex<Option<Arc<World>>>,
+    pub(crate) requests: Mutex<Vec<String>>,
+    counters: Mutex<BTreeSet<(PublicKey, u64)>>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Kept {
+    envelope: Vec<u8>,
+    pub(crate) stanza: Vec<u8>,
+    terms: Vec<String>,
+}
+
+/// All branches and what they agree on.
+pub(crate) struct Net {
+    pub(crate) world: Arc<World>,
+    pub(crate) servers: BTreeMap<u16, Arc<Server>>,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Net {
+    pub(crate) async fn start() -> Self {
+        let mut listeners = BTreeMap::new();
+        let mut apis = BTreeMap::new();
+        for id in TRUSTED.into_iter().chain([super::world::INSTITUTE]) {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            apis.insert(id, format!("https://{}", listener.local_addr().unwrap()));
+            listeners.insert(id, listener);
+        }
+        let world = Arc::new(World::new(&apis));
+        let mut servers = BTreeMap::new();
+        for (id, listener) in listeners {
+            let server = Arc::new(Server {
+                id,
+                vice: Mutex::new(Vice::None),
+                boot: Mutex::new(fresh16()),
+                vault: Mutex::default(),
+                world: Mutex::new(Some(world.clone())),
+                requests: Mutex::default(),
+                counters: Mutex::default(),
+            });
+            tokio::spawn(serve(listener, acceptor(&world, id), server.clone()));
+            servers.insert(id, server);
+        }
+        Self { world, servers, folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn group(&self) -> crate::Group {
+        self.world.group(self.folder.path())
+    }
+
+    pub(crate) fn turn(&self, branch: u16, vice: Vice) {
+        *self.servers[&branch].vice.lock().unwrap() = vice;
+    }
+
+    /// How often a branch was asked for something whose path contains `part`.
+    pub(crate) fn asked(&self, branch: u16, part: &str) -> usize {
+        self.servers[&branch].requests.lock().unwrap().iter().filter(|path| path.contains(part)).count()
+    }
+}
+
+fn acceptor(world: &World, id: u16) -> tokio_rustls::TlsAcceptor {
+    let key = &world.keys[&id].tls;
+    let certificate =
+        rcgen::CertificateParams::new(vec!["branch".to_owned()]).unwrap().self_signed(key).unwrap();
+    let secret = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], secret)
+        .unwrap();
+    tokio_rustls::TlsAcceptor::from(Arc::new(config))
+}
+
+async fn serve(listener: TcpListener, acceptor: tokio_rustls::TlsAcceptor, server: Arc<Server>) {
+    loop {
+        let (socket, _) = listener.accept().await.unwrap();
+        let (acceptor, server) = (acceptor.clone(), server.clone());
+        tokio::spawn(async move {
+            let Ok(mut stream) = acceptor.accept(socket).await else { return };
+            let mut pending = Vec::new();
+            while let Some(request) = read_request(&mut stream, &mut pending).await {
+                let (status, body) = server.answer(request).await;
+                let location = if status == 307 { "location: https://127.0.0.1:1/\r\n" } else { "" };
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\n{location}content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                    body.len()
+                );
+                if stream.write_all(&[head.as_bytes(), &body].concat()).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+struct Request {
+    method: String,
+    target: String,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+async fn read_request(stream: &mut (impl AsyncReadExt + Unpin), pending: &mut Vec<u8>) -> Option<Request> {
+    loop {
+        if let Some(end) = pending.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8(pending[..end].to_vec()).unwrap();
+            let mut lines = head.lines();
+            let mut first = lines.next().unwrap().split(' ');
+            let (method, target) = (first.next().unwrap().to_owned(), first.next().unwrap().to_owned());
+            let headers: BTreeMap<String, String> = lines
+                .filter_map(|line| line.split_once(": "))
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+                .collect();
+            let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+            if pending.len() >= end + 4 + length {
+                let body = pending[end + 4..end + 4 + length].to_vec();
+                pending.drain(..end + 4 + length);
+                return Some(Request { method, target, headers, body });
+            }
+        }
+        let mut buffer = [0; 16 * 1024];
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return None,
+            Ok(n) => pending.extend_from_slice(&buffer[..n]),
+        }
+    }
+}
+
+type Reply = (u16, Vec<u8>);
+
+fn ok(body: &impl serde::Serialize) -> Reply {
+    (200, serde_json::to_vec(body).unwrap())
+}
+
+fn problem(status: u16, code: &str, message: &str) -> Reply {
+    let problem = Problem { code: code.to_owned(), message: message.to_owned(), id: "1".to_owned() };
+    (status, serde_json::to_vec(&problem).unwrap())
+}
+
+impl Server {
+    pub(crate) fn restart(&self) {
+        *self.boot.lock().unwrap() = fresh16();
+        self.counters.lock().unwrap().clear();
+    }
+
+    fn vice(&self) -> Vice {
+        *self.vice.lock().unwrap()
+    }
+
+    async fn answer(&self, request: Request) -> Reply {
+        self.requests.lock().unwrap().push(request.target.clone());
+        match self.vice() {
+            Vice::Silent => std::future::pending().await,
+            Vice::Garbles => return (200, b"{]".to_vec()),
+            Vice::Redirects => return (307, Vec::new()),
+            _ => {}
+        }
+        let world = self.world.lock().unwrap().clone().unwrap();
+        let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+        let query: BTreeMap<&str, u64> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(k, v)| (k, v.parse().unwrap()))
+            .collect();
+        let parts: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
+        if parts == ["hello"] {
+            return ok(&self.hello(&world));
+        }
+        let grant = match self.authenticate(&world, &request) {
+            Ok(grant) => grant,
+            Err(refused) => return refused,
+        };
+        let body = request.body.as_slice();
+        match parts.as_slice() {
+            ["status"] => ok(&self.status(&world)),
+            [chain @ ("main" | "side"), rest @ ..] => {
+                let chain = if *chain == "main" { Chain::Main } else { Chain::Side };
+                self.chain(&world, chain, rest, &query, body)
+            }
+            ["records", "envelopes"] => ok(&self.envelopes(&serde_json::from_slice(body).unwrap())),
+            ["records", "keys"] => {
+                ok(&self.release_keys(&world, &grant, &serde_json::from_slice(body).unwrap()))
+            }
+            ["records", record] => {
+                self.keep_record(&world, record.parse().unwrap(), serde_json::from_slice(body).unwrap())
+            }
+            ["identities", patient] => {
+                self.keep_identity(patient.parse().unwrap(), serde_json::from_slice(body).unwrap())
+            }
+            ["patients", "search"] => {
+                ok(&self.search(&world, &grant, &serde_json::from_slice(body).unwrap()))
+            }
+            ["patients", "links"] => self.links(&world, &serde_json::from_slice(body).unwrap()),
+            other => panic!("no route {other:?}"),
+        }
+    }
+
+    /// The checks that a node makes, so that a request which a node would refuse is refused here.
+    fn authenticate(&self, world: &World, request: &Request) -> Result<Grant, Reply> {
+        let header = |name: &str| request.headers.get(name).cloned().unwrap_or_default();
+        let grant = Grant::decode(&header(header_name::GRANT).parse::<Base64>().unwrap().0).unwrap();
+        let staff = world.genesis.staff.iter().find(|staff| staff.id == grant.staff).unwrap();
+        let now = crate::Clock::now_s(&*world.clock);
+        grant.verify(&world.network, staff, now, world.genesis.policy.grant_max_s).unwrap();
+        let number = |name: &str| header(name).parse::<u64>().unwrap();
+        let counter = number(header_name::COUNTER);
+        let line = RequestLine {
+            network: &world.network,
+            branch: self.id,
+            boot: &self.boot.lock().unwrap().clone(),
+            counter,
+            min_main: number(header_name::MIN_MAIN),
+            min_side: number(header_name::MIN_SIDE),
+            method: &request.method,
+            target: &request.target,
+            body: &request.body,
+        };
+        let signature: Base64 = header(header_name::SIGNATURE).parse().unwrap();
+        let signature = Signature::from_bytes(signature.0.try_into().unwrap());
+        if !grant.session.verify(Domain::Request, &line.bytes(), &signature) {
+            return Err(problem(401, "signature", "not signed for this start of the branch"));
+        }
+        if !self.counters.lock().unwrap().insert((grant.session, counter)) {
+            return Err(problem(401, "replayed", "this request was answered before"));
+        }
+        Ok(grant)
+    }
+
+    fn hello(&self, world: &World) -> Hello {
+        Hello {
+            network: world.network,
+            branch: self.id,
+            name: format!("Branch {}", self.id),
+            boot: self.boot.lock().unwrap().to_vec().into(),
+            time_s: 0,
+            version: "test".to_owned(),
+        }
+    }
+
+    fn status(&self, world: &World) -> Status {
+        let side = TRUSTED.contains(&self.id).then(|| self.chain_status(world, Chain::Side));
+        Status {
+            hello: self.hello(world),
+            main: self.chain_status(world, Chain::Main),
+            side,
+            envelopes: self.vault.lock().unwrap().len() as u64,
+            envelope_bytes: 0,
+            audit_entries: 0,
+        }
+    }
+
+    fn chain_status(&self, world: &World, chain: Chain) -> ChainStatus {
+        let ledger = world.ledger(chain);
+        let lag = if self.vice() == Vice::Lags { 2 } else { 0 };
+        let block = &ledger.blocks[(ledger.blocks.len() - 1).saturating_sub(lag)];
+        let mut header = block.header.clone();
+        let mut certificate = block.certificate.clone();
+        if matches!(self.vice(), Vice::Forks | Vice::ForksWithTwo) {
+            header.time_s += 1;
+        }
+        if self.vice() == Vice::ForksWithTwo {
+            header.height += 1;
+            header.parent = block.header.digest();
+            certificate = Some(world.certify(chain, &header, 2));
+        }
+        let now = crate::Clock::now_s(&*world.clock);
+        let tips = world.keys.iter().filter(|(id, _)| TRUSTED.contains(id)).map(|(id, keys)| {
+            let (height, digest) = (header.height, header.digest());
+            SignedTip::sign(&keys.signing, world.network, chain, BranchId(*id), height, digest, now)
+                .encode()
+                .into()
+        });
+        ChainStatus {
+            height: header.height,
+            header: header.encode().into(),
+            certificate: certificate.map(Into::into),
+            waiting: 0,
+            tips: tips.collect(),
+            fresh: true,
+            healthy: true,
+        }
+    }
+
+    fn chain(
+        &self,
+        world: &World,
+        chain: Chain,
+        rest: &[&str],
+        query: &BTreeMap<&str, u64>,
+        body: &[u8],
+    ) -> Reply {
+        match rest {
+            ["headers"] => ok(&self.headers(world, chain, query["from"], query["limit"])),
+            ["blocks", height] => {
+                let ledger = world.ledger(chain);
+                let block = &ledger.blocks[height.parse::<usize>().unwrap()];
+                ok(&Block {
+                    header: block.bytes.clone().into(),
+                    body: block.body.clone().into(),
+                    certificate: block.certificate.clone().map(Into::into),
+                })
+            }
+            ["proofs"] => {
+                let query: ProofsQuery = serde_json::from_slice(body).unwrap();
+                let ledger = world.ledger(chain);
+                let entries = query.keys.iter().map(|key| prove(&ledger, &key.0)).collect();
+                let head = ledger.head();
+                ok(&Proofs {
+                    header: head.bytes.clone().into(),
+                    certificate: head.certificate.clone().map(Into::into),
+                    entries,
+                })
+            }
+            ["transactions"] => {
+                let submission: Submission = serde_json::from_slice(body).unwrap();
+                let id = Digest::of(&submission.transaction.0);
+                if find(world, chain, id).is_some() {
+                    return problem(422, "known", "it is final already");
+                }
+                match world.accept(chain, submission.transaction.0) {
+                    Ok(()) => ok(&Submitted { id, new: true }),
+                    Err(refusal) => problem(422, refusal.code(), &refusal.to_string()),
+                }
+            }
+            ["transactions", id] => {
+                let found = find(world, chain, id.parse().unwrap());
+                ok(&found.filter(|_| self.vice() != Vice::NeverFinal).unwrap_or(Finality::Unknown))
+            }
+            other => panic!("no chain route {other:?}"),
+        }
+    }
+
+    fn headers(&self, world: &World, chain: Chain, from: u64, limit: u64) -> Headers {
+        let ledger = world.ledger(chain);
+        let mut reply = Headers { headers: Vec::new(), handovers: Vec::new() };
+        for block in ledger.blocks.iter().skip(from as usize).take(limit as usize) {
+            reply.headers.push(CertifiedHeader {
+                header: block.bytes.clone().into(),
+                certificate: block.certificate.clone().map(Into::into),
+            });
+            let next = block.header.epoch + 1;
+            if ends_epoch(block.header.height, EPOCH) {
+                let handover = ledger.handover(next).unwrap();
+                let proof = handover.proof.bytes().into();
+                reply.handovers.push(Handover { epoch: next, set: handover.set.clone().into(), proof });
+            }
+        }
+        reply
+    }
+
+    fn keep_record(&self, world: &World, record: RecordId, keep: KeepRecord) -> Reply {
+        if self.vice() == Vice::KeepsNothing {
+            return problem(503, "stopped", "this branch cannot write to its disk");
+        }
+        let pointer = Digest::of(&keep.envelope.0);
+        let context = WrapContext {
+            network: world.network,
+            object: *record.bytes(),
+            version: keep.version,
+            pointer,
+            branch: self.id,
+        };
+        unwrap(&Stanza::decode(&keep.stanza.0).unwrap(), &world.keys[&self.id].wrap, &context).unwrap();
+        let size = keep.envelope.0.len() as u32;
+        let signed = if self.vice() == Vice::ForgesReceipts { Digest::ZERO } else { pointer };
+        let signing = &world.keys[&self.id].signing;
+        let receipt = Receipt::sign(signing, &world.network, &record, &signed, size, BranchId(self.id));
+        let mut vault = self.vault.lock().unwrap();
+        let new = vault
+            .insert(
+                *record.bytes(),
+                Kept { envelope: keep.envelope.0, stanza: keep.stanza.0, terms: Vec::new() },
+            )
+            .is_none();
+        ok(&RecordKept { new, receipt: receipt.encode().into() })
+    }
+
+    fn keep_identity(&self, patient: PatientId, keep: KeepIdentity) -> Reply {
+        if self.vice() == Vice::KeepsNothing {
+            return problem(503, "stopped", "this branch cannot write to its disk");
+        }
+        let kept = Kept { envelope: keep.envelope.0, stanza: keep.stanza.0, terms: keep.terms };
+        ok(&IdentityKept { new: self.vault.lock().unwrap().insert(*patient.bytes(), kept).is_none() })
+    }
+
+    fn envelopes(&self, query: &EnvelopesQuery) -> Envelopes {
+        let vault = self.vault.lock().unwrap();
+        let envelope = |record: &RecordId| {
+            let mut envelope =
+                vault.get(record.bytes()).filter(|_| self.vice() != Vice::LosesEnvelopes)?.envelope.clone();
+            if self.vice() == Vice::AltersEnvelopes {
+                *envelope.last_mut().unwrap() ^= 1;
+            }
+            Some(envelope.into())
+        };
+        Envelopes { envelopes: query.records.iter().map(envelope).collect() }
+    }
+
+    fn release_keys(&self, world: &World, grant: &Grant, query: &KeysQuery) -> Keys {
+        let (main_height, side_height) =
+            (world.ledger(Chain::Main).height(), world.ledger(Chain::Side).height());
+        let audit = Digest::of(b"audit");
+        let vault = self.vault.lock().unwrap();
+        let released = |record: &RecordId| {
+            if self.vice() == Vice::WithholdsKeys {
+                return KeyRelease::Withheld { reasons: vec!["needs role ward".to_owned()] };
+            }
+            let Some(kept) = vault.get(record.bytes()) else { return KeyRelease::Absent };
+            let main = world.ledger(Chain::Main);
+            let entry: RecordEntry = state::read(&*main, Key::Record(*record)).unwrap().unwrap();
+            let pointer = Digest::of(&kept.envelope);
+            assert_eq!(entry.pointer, pointer);
+            let sealed =
+                self.to_session(world, grant, *record.bytes(), kept, (main_height, side_height), audit);
+            KeyRelease::Released { sealed: sealed.into() }
+        };
+        Keys { main_height, side_height, audit, releases: query.records.iter().map(released).collect() }
+    }
+
+    fn to_session(
+        &self,
+        world: &World,
+        grant: &Grant,
+        object: [u8; 16],
+        kept: &Kept,
+        (main_height, side_height): (u64, u64),
+        audit: Digest,
+    ) -> Vec<u8> {
+        let pointer = Digest::of(&kept.envelope);
+        let context = WrapContext { network: world.network, object, version: 1, pointer, branch: self.id };
+        let stanza = Stanza::decode(&kept.stanza).unwrap();
+        let mut held = unwrap(&stanza, &world.keys[&self.id].wrap, &context).unwrap();
+        if self.vice() == Vice::SpoilsShares && matches!(held, Held::Share(_)) {
+            let mut bytes = held.encode().expose().to_vec();
+            OsEntropy.fill(&mut bytes[2..]);
+            held = Held::decode(&bytes).unwrap();
+        }
+        let context = ReleaseContext {
+            network: world.network,
+            branch: self.id,
+            object,
+            pointer,
+            session: grant.session_agreement,
+            main_height,
+            side_height,
+            audit,
+        };
+        release(&held, &context, &mut OsEntropy).unwrap()
+    }
+
+    fn search(&self, world: &World, grant: &Grant, search: &Search) -> Found {
+        let heights = (world.ledger(Chain::Main).height(), world.ledger(Chain::Side).height());
+        let vault = self.vault.lock().unwrap();
+        let matching =
+            vault.iter().filter(|(_, kept)| search.terms.iter().all(|term| kept.terms.contains(term)));
+        let audit = Digest::of(b"audit");
+        let patients = matching.map(|(patient, kept)| FoundPatient {
+            patient: PatientId::from_bytes(*patient),
+            envelope: kept.envelope.clone().into(),
+            release: self.to_session(world, grant, *patient, kept, heights, audit).into(),
+            audit,
+        });
+        Found { patients: patients.collect(), more: false, main_height: heights.0, side_height: heights.1 }
+    }
+
+    fn links(&self, world: &World, query: &LinksQuery) -> Reply {
+        let ledger = world.ledger(Chain::Side);
+        if !ledger.values.contains_key(&Key::Lookup(query.lookup).bytes()) {
+            return problem(403, "no_lookup", "look the patient up");
+        }
+        let mut links: Vec<(u64, RecordId, u16)> = ledger
+            .values
+            .iter()
+            .filter(|(key, _)| key[0] == Key::Link(RecordId::from_bytes([0; 16])).prefix())
+            .map(|(key, value)| (RecordId::decode(&key[1..]).unwrap(), LinkEntry::decode(value).unwrap()))
+            .filter(|(_, link)| link.patient == query.patient)
+            .map(|(record, link)| (link.index, record, link.branch.0))
+            .collect();
+        links.sort_unstable();
+        match self.vice() {
+            Vice::OmitsLink => drop(links.remove(0)),
+            Vice::ReordersLinks => links.swap(0, 1),
+            Vice::MovesLinks => links[0].2 = 3,
+            _ => {}
+        }
+        let head = ledger.head();
+        ok(&Links {
+            header: head.bytes.clone().into(),
+            certificate: head.certificate.clone().map(Into::into),
+            patient: prove(&ledger, &Key::Patient(query.patient).bytes()),
+            records: links.iter().map(|link| link.1).collect(),
+            branches: links.iter().map(|link| link.2).collect(),
+        })
+    }
+}
+
+fn prove(ledger: &super::world::Ledger, key: &[u8]) -> ProvenValue {
+    let (value, proof) = tree::prove(ledger, ledger.height(), key).unwrap();
+    ProvenValue { value: value.map(Into::into), proof: proof.bytes().into() }
+}
+
+fn find(world: &World, chain: Chain, id: Digest) -> Option<Finality> {
+    let ledger = world.ledger(chain);
+    for block in &ledger.blocks {
+        let transactions = decode_body(&block.body).unwrap();
+        if let Some(index) = transactions.iter().position(|bytes| Digest::of(bytes) == id) {
+            let leaves: Vec<Digest> = transactions.iter().map(|bytes| merkle::leaf_hash(bytes)).collect();
+            return Some(Finality::Final {
+                header: block.bytes.clone().into(),
+                certificate: block.certificate.clone().map(Into::into),
+                index: index as u32,
+                inclusion: merkle::inclusion_proof(&leaves, index),
+            });
+        }
+    }
+    None
+}
+
+/// A header that nobody agreed on.
+pub(crate) fn forged(header: &Header) -> Header {
+    Header { time_s: header.time_s + 1, ..header.clone() }
+}
