@@ -1,0 +1,293 @@
+//! How the engine drives a chain: what is admitted, proposed, voted for and applied.
+
+use crate::{
+    application::{ChainApplication, Problem},
+    filler,
+};
+use bytes::Bytes;
+use std::net::{SocketAddr, ToSocketAddrs};
+use wardline_consensus::{Application, Block, Peers};
+use wardline_crypto::Digest;
+use wardline_ledger::{
+    BlockContext, BlockRefusal, Canonical, Chain, Header, Participant, Proposal, SignedTip, TreeError, TxId,
+    build_block, decode_body, epoch_of, rules, state,
+};
+
+/// Bytes of waiting transactions that are looked at for one block: more than fit, as some are in pending blocks.
+const CANDIDATE_BYTES: usize = 4 * 1024 * 1024;
+
+impl Application for ChainApplication {
+    fn genesis(&self) -> Block {
+        self.genesis.clone()
+    }
+
+    fn applied(&self) -> (u64, [u8; 32]) {
+        match self.store.applied() {
+            Ok(Some(applied)) => (applied.height, *applied.digest.bytes()),
+            Ok(None) => (0, *Digest::of(&self.genesis.header).bytes()),
+            Err(error) => {
+                self.halt(error);
+                (0, *Digest::of(&self.genesis.header).bytes())
+            }
+        }
+    }
+
+    fn admit(&self, transaction: &[u8]) -> Result<bool, String> {
+        if self.halted().is_some() {
+            return Err("stopped: this branch's chain stands still, hand it in at another branch".to_owned());
+        }
+        let id = Digest::of(transaction);
+        if self.pool.contains(&id) {
+            return Ok(false);
+        }
+        let unavailable = |error: &dyn std::fmt::Display| format!("state.unavailable: {error}; try again");
+        if self.store.find_transaction(&id).map_err(|error| unavailable(&error))?.is_some() {
+            return Ok(false);
+        }
+        if self.is_full() {
+            return Err("busy: too many transactions wait at this branch; try again later".to_owned());
+        }
+        if !self.mirror.allows(transaction).map_err(|error| unavailable(&error))? {
+            return Err("registry.main-first: registry changes are handed in on the main chain; \
+                        the branches carry them over"
+                .to_owned());
+        }
+        let checked = self.over(&[], |view, parent| {
+            let height = parent.height.saturating_add(1);
+            let context = BlockContext {
+                network: self.network,
+                chain: self.chain,
+                height,
+                epoch: epoch_of(height, self.epoch_length),
+                time_s: self.clock.now_s().max(parent.time_s),
+            };
+            Ok(rules::check_bytes(view, &context, transaction))
+        });
+        if let Err(refusal) = checked.map_err(|error| unavailable(&error))? {
+            return Err(format!("{}: {refusal}", refusal.code()));
+        }
+        self.store.admit_waiting(id, transaction).map_err(|error| {
+            self.halt(&error);
+            "stopped: this branch cannot write to its disk; hand it in at another branch".to_owned()
+        })?;
+        // Not what the store says is new: a registry change that was carried over lies there before it comes here.
+        Ok(self.pool.insert(id))
+    }
+
+    fn waiting(&self, max_bytes: usize) -> Vec<Bytes> {
+        match self.store.waiting(max_bytes) {
+            Ok(waiting) => waiting.into_iter().map(|(_, bytes)| bytes.into()).collect(),
+            Err(error) => {
+                tracing::error!(chain = %self.chain, %error, "the waiting transactions cannot be read");
+                Vec::new()
+            }
+        }
+    }
+
+    fn busy(&self) -> bool {
+        if self.halted().is_some() {
+            return false;
+        }
+        self.pool.len() > 0 || state::change_is_pending(self.state()).unwrap_or(false)
+    }
+
+    fn propose(&self, parent: &Block, pending: &[Block], now_ms: u64) -> Option<Block> {
+        let now_s = now_ms / 1000;
+        let proposal = self.build(parent, pending, |state, header| {
+            let skip = transaction_ids(pending);
+            let waiting = self.candidates()?;
+            let candidates = waiting.into_iter().filter(|(id, _)| !skip.contains(id)).map(|(_, bytes)| bytes);
+            build_block(state, header, now_s, candidates)
+        })?;
+        let Proposal { block, refused } = proposal;
+        // Over pending blocks a refusal proves nothing yet: one of them may not become final.
+        if pending.is_empty() && !refused.is_empty() {
+            let dropped = self.pool.refuse(&refused, now_s);
+            if let Err(error) = self.store.drop_waiting(&dropped) {
+                self.halt(error);
+                return None;
+            }
+            self.update_progress(|progress| progress.refused += 1);
+        }
+        block.map(|built| self.proposed(built))
+    }
+
+    fn fill(&self, parent: &Block, pending: &[Block], now_ms: u64) -> Option<Block> {
+        let built =
+            self.build(parent, pending, |state, header| filler::build(state, header, now_ms / 1000, self.epoch_length))?;
+        built.map(|built| self.proposed(built))
+    }
+
+    fn verify(&self, block: &Block, pending: &[Block], now_ms: u64) -> bool {
+        if self.halted().is_some() {
+            return false;
+        }
+        let allowed = self.allowed_here(block);
+        let checked = allowed.and_then(|()| {
+            self.over(pending, |state, parent| self.check(state, parent, block, now_ms / 1000))
+        });
+        match checked {
+            Ok(()) => true,
+            Err(problem) => {
+                tracing::warn!(chain = %self.chain, %problem, "not voting for a block");
+                false
+            }
+        }
+    }
+
+    fn apply(&self, block: &Block) {
+        if self.halted().is_some() {
+            return;
+        }
+        let (applied, _) = self.applied();
+        if Header::decode(&block.header).is_ok_and(|header| header.height <= applied) {
+            return;
+        }
+        let done = decode_body(&block.body).map_err(|error| Problem::Block(error.into())).and_then(|transactions| {
+            self.mirror.carry(&transactions)?;
+            self.apply_final(block, &transactions)
+        });
+        if let Err(problem) = done {
+            // Nothing after it can be applied either, and to vote on would be to guess.
+            self.halt(problem);
+        }
+    }
+
+    fn certified(&self, height: u64, certificate: &[u8]) {
+        match self.store.put_certificate(height, certificate) {
+            Ok(()) => self.update_progress(|progress| progress.certified = progress.certified.max(height)),
+            Err(error) => self.halt(error),
+        }
+    }
+
+    fn epoch_length(&self) -> u64 {
+        self.epoch_length
+    }
+
+    fn validators(&self, epoch: u64) -> Option<Vec<[u8; 32]>> {
+        match state::validators(self.state(), epoch) {
+            Ok(set) => set.map(|set| set.keys().map(|key| *key.bytes()).collect()),
+            Err(error) => {
+                self.halt(error);
+                None
+            }
+        }
+    }
+
+    fn peers(&self) -> Peers {
+        let (height, _) = self.applied();
+        let epoch = epoch_of(height.saturating_add(1), self.epoch_length);
+        let voting: Vec<[u8; 32]> =
+            [epoch, epoch.saturating_add(1)].into_iter().filter_map(|epoch| self.validators(epoch)).flatten().collect();
+        let participants = state::participants(self.state()).unwrap_or_else(|error| {
+            tracing::error!(chain = %self.chain, %error, "the participants cannot be read");
+            Vec::new()
+        });
+        let mut peers = Peers::default();
+        for participant in participants.iter().filter(|participant| participant.active) {
+            let Some(key) = participant.validator_key(self.chain) else { continue };
+            let Some(address) = self.address_of(participant) else {
+                tracing::warn!(chain = %self.chain, branch = %participant.id, "a participant's address is not known");
+                continue;
+            };
+            let peer = (*key.bytes(), address);
+            if voting.contains(key.bytes()) { peers.primary.push(peer) } else { peers.secondary.push(peer) }
+        }
+        peers
+    }
+
+    fn tip(&self) -> Bytes {
+        let (height, digest) = self.applied();
+        let digest = Digest::from_bytes(digest);
+        let now_s = self.clock.now_s();
+        SignedTip::sign(&self.signing, self.network, self.chain, self.branch, height, digest, now_s).encode().into()
+    }
+
+    fn hear_tip(&self, from: [u8; 32], tip: &[u8]) -> Option<u64> {
+        let tip = SignedTip::decode(tip).ok()?;
+        if tip.network != self.network || tip.chain != self.chain {
+            return None;
+        }
+        let participant = state::participant(self.state(), tip.branch).ok().flatten()?;
+        let speaks = participant.validator_key(self.chain).is_some_and(|key| *key.bytes() == from);
+        let max_age_s = u64::from(state::policy(self.state()).ok()?.tip_max_age_s);
+        let from_the_future = tip.time_s > self.clock.now_s().saturating_add(max_age_s);
+        if !participant.active || !speaks || from_the_future || !tip.verify(&participant.signing) {
+            return None;
+        }
+        let own = self.store.header(tip.height).ok()?;
+        if own.is_some_and(|own| Digest::of(&own) != tip.digest) {
+            tracing::error!(chain = %self.chain, branch = %tip.branch, height = tip.height,
+                "two histories: a participant says that another block is final at this height");
+            return None;
+        }
+        let height = tip.height;
+        self.tips().hear(tip);
+        Some(height)
+    }
+}
+
+impl ChainApplication {
+    /// Builds over the state of `parent`, the last of `pending` or the applied block.
+    fn build<T>(
+        &self,
+        parent: &Block,
+        pending: &[Block],
+        work: impl FnOnce(&dyn wardline_ledger::State, &Header) -> Result<T, BlockRefusal>,
+    ) -> Option<T> {
+        if self.halted().is_some() {
+            return None;
+        }
+        let digest = Digest::of(&parent.header);
+        let built = self.over(pending, |state, header| {
+            // The applied block may have moved on since the engine asked.
+            if header.digest() == digest { work(state, header).map(Some) } else { Ok(None) }
+        });
+        built.unwrap_or_else(|problem| {
+            tracing::error!(chain = %self.chain, %problem, "no block can be made");
+            None
+        })
+    }
+
+    fn candidates(&self) -> Result<Vec<(TxId, Vec<u8>)>, BlockRefusal> {
+        let unreadable =
+            |error: wardline_store::StoreError| TreeError::from(wardline_ledger::StateUnavailable(error.to_string()));
+        Ok(self.store.waiting(CANDIDATE_BYTES).map_err(unreadable)?)
+    }
+
+    /// What this node can only judge by its other chain: registry changes come from the main chain.
+    fn allowed_here(&self, block: &Block) -> Result<(), Problem> {
+        if self.chain == Chain::Main {
+            return Ok(());
+        }
+        for bytes in decode_body(&block.body).map_err(BlockRefusal::from)? {
+            if !self.mirror.allows(&bytes)? {
+                return Err(Problem::NotOnMain);
+            }
+        }
+        Ok(())
+    }
+
+    fn address_of(&self, participant: &Participant) -> Option<SocketAddr> {
+        if let Some(addresses) = self.addresses.get(&participant.id) {
+            return match self.chain {
+                Chain::Main => Some(addresses.main),
+                Chain::Side => addresses.side,
+            };
+        }
+        let registered = match self.chain {
+            Chain::Main => Some(&participant.main_address),
+            Chain::Side => participant.side_address.as_ref(),
+        }?;
+        registered.parse().ok().or_else(|| registered.to_socket_addrs().ok()?.next())
+    }
+}
+
+fn transaction_ids(blocks: &[Block]) -> std::collections::BTreeSet<TxId> {
+    blocks
+        .iter()
+        .filter_map(|block| decode_body(&block.body).ok())
+        .flatten()
+        .map(|bytes| Digest::of(&bytes))
+        .collect()
+}

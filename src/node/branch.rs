@@ -1,0 +1,56 @@
+//! What the requests and the background tasks of one running node share.
+
+use crate::{Clock, api::sessions::Sessions, application::ChainApplication, settings::Limits};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use wardline_crypto::{AgreementKey, Digest, SearchKey, SigningKey};
+use wardline_ledger::{BranchId, Chain};
+use wardline_store::Vault;
+use wardline_wire::BootNonce;
+
+/// One running node.
+pub(crate) struct Branch {
+    pub network: Digest,
+    pub id: BranchId,
+    pub name: String,
+    /// Drawn at this start.
+    pub boot: BootNonce,
+    /// The genesis document's canonical bytes.
+    pub genesis: Vec<u8>,
+    pub main: RunningChain,
+    /// Absent at participants that are not on the side chain.
+    pub side: Option<RunningChain>,
+    pub vault: Vault,
+    pub signing: Arc<SigningKey>,
+    pub wrap: AgreementKey,
+    pub search: SearchKey,
+    pub clock: Arc<dyn Clock>,
+    pub limits: Limits,
+    pub sessions: Sessions,
+    /// Room for request bodies, in units of [`BODY_UNIT`] bytes.
+    pub bodies: Arc<Semaphore>,
+}
+
+/// Bytes of one permit of [`Branch::bodies`].
+pub(crate) const BODY_UNIT: usize = 1024;
+
+/// A chain that this node runs: the ledger's side and the engine's.
+pub(crate) struct RunningChain {
+    pub application: Arc<ChainApplication>,
+    pub engine: wardline_consensus::Chain,
+}
+
+impl Branch {
+    /// The chain, if this participant is on it.
+    pub fn chain(&self, chain: Chain) -> Option<&RunningChain> {
+        match chain {
+            Chain::Main => Some(&self.main),
+            Chain::Side => self.side.as_ref(),
+        }
+    }
+
+    /// The chains that this participant is on.
+    pub fn chains(&self) -> impl Iterator<Item = &RunningChain> {
+        [Some(&self.main), self.side.as_ref()].into_iter().flatten()
+    }
+}

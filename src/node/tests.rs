@@ -1,0 +1,8 @@
+//! The room's tests: chains in simulated time, and really started networks over TLS.
+
+mod api;
+mod asker;
+mod leaders;
+mod release;
+mod simulated;
+mod world;

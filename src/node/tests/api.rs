@@ -1,0 +1,307 @@
+//! The API of a really started network: who gets in, and how it treats what it does not like.
+
+use super::{
+    asker::{Ask, Running, now_s},
+    world::{INSTITUTE, patient_id},
+};
+use crate::{Node, StartError};
+use serde_json::json;
+use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{Instant, timeout},
+};
+use wardline_wire::{Access, ROUTES, RouteId, header_name};
+
+const TRUSTED: &[u16] = &[1, 2, 3, 4];
+
+/// A path of a route with something in its places.
+fn filled(path: &str) -> String {
+    path.replace("{height}", "0")
+        .replace("{id}", &"0".repeat(64))
+        .replace("{patient}", &"0".repeat(32))
+        .replace("{record}", &"0".repeat(32))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_check_of_who_asks_holds() {
+    let running = Running::start(TRUSTED).await;
+    let ward = running.world.session("ward 1", now_s());
+    nothing_but_hello_and_genesis_is_open(&running).await;
+
+    let (status, body) = running.get(1, &ward, "/v1/status").await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(body["main"]["height"], 0);
+
+    // Replay, and the same number again with another request.
+    let once = Ask { counter: Some(1000), ..Ask::new(1, &ward, "GET", "/v1/status") };
+    let headers = running.headers(&once).await;
+    assert_eq!(running.send(1, "GET", "/v1/status", &headers, b"").await.0, 200);
+    let (status, problem) = running.send(1, "GET", "/v1/status", &headers, b"").await;
+    assert_eq!((status, &problem["code"]), (401, &"replayed".into()));
+    let again = Ask { counter: Some(1000), ..Ask::new(1, &ward, "GET", "/v1/main/headers?from=0&limit=1") };
+    assert_eq!(running.ask(again).await.0, 401);
+
+    // What was signed for another branch, another target, another method, another body.
+    let elsewhere = Ask { signed_for: Some(2), ..Ask::new(1, &ward, "GET", "/v1/status") };
+    let (status, problem) = running.ask(elsewhere).await;
+    assert_eq!((status, &problem["code"]), (401, &"signature".into()));
+    let signed = running.headers(&Ask::new(1, &ward, "GET", "/v1/status")).await;
+    assert_eq!(running.send(1, "GET", "/v1/status?x", &signed, b"").await.0, 401);
+    let keys = Ask { body: b"{\"keys\":[]}".to_vec(), ..Ask::new(1, &ward, "POST", "/v1/main/proofs") };
+    let signed = running.headers(&keys).await;
+    let (status, _) = running.send(1, "POST", "/v1/main/proofs", &signed, b"{\"keys\": []}").await;
+    assert_eq!(status, 401);
+
+    // Each header is needed, once.
+    for missing in 0..signed.len() {
+        let mut some = running.headers(&Ask::new(1, &ward, "GET", "/v1/status")).await;
+        let (name, value) = some.remove(missing);
+        let (status, problem) = running.send(1, "GET", "/v1/status", &some, b"").await;
+        assert_eq!((status, &problem["code"]), (401, &"unsigned".into()), "without {name}");
+        some.extend([(name, value.clone()), (name, value)]);
+        let (status, problem) = running.send(1, "GET", "/v1/status", &some, b"").await;
+        assert_eq!((status, &problem["code"]), (401, &"header".into()), "{name} twice");
+    }
+
+    // Grants: over, too long, of nobody, signed by somebody else, a session key that the grant does not name.
+    let over = running.world.session_of("ward 1", "over", now_s() - 7200, 3600);
+    assert_eq!(running.get(1, &over, "/v1/status").await.1["code"], "session");
+    let long = running.world.session_of("ward 1", "long", now_s(), 13 * 3600);
+    assert_eq!(running.get(1, &long, "/v1/status").await.1["code"], "session");
+    let mut forged = running.world.session("ward 2", now_s());
+    forged.grant.staff = ward.grant.staff;
+    assert_eq!(running.get(1, &forged, "/v1/status").await.1["code"], "session");
+    let mut stranger = running.world.session("ward 2", now_s());
+    stranger.grant.staff = wardline_ledger::StaffId::from_bytes([9; 16]);
+    assert_eq!(running.get(1, &stranger, "/v1/status").await.1["code"], "unknown_staff");
+    let mut borrowed = running.world.session_of("ward 1", "borrowed", now_s(), 3600);
+    borrowed.grant = ward.grant.clone();
+    assert_eq!(running.get(1, &borrowed, "/v1/status").await.1["code"], "signature");
+
+    // A console that has seen more than this branch.
+    let ahead = Ask { min_main: 5, ..Ask::new(1, &ward, "GET", "/v1/status") };
+    let (status, problem) = running.ask(ahead).await;
+    assert_eq!((status, &problem["code"]), (409, &"behind".into()));
+
+    roles_are_enforced(&running).await;
+    bad_requests_are_refused_in_good_order(&running).await;
+    revocation_works_at_once(&running).await;
+    running.stop().await;
+}
+
+async fn nothing_but_hello_and_genesis_is_open(running: &Running) {
+    for route in ROUTES {
+        let (status, body) = running.send(1, route.method.name(), &filled(route.path), &[], b"").await;
+        match route.access {
+            Access::Public => assert_eq!(status, 200, "{}", route.path),
+            Access::Needs(_) | Access::ByTransaction => {
+                assert_eq!((status, &body["code"]), (401, &"unsigned".into()), "{}", route.path);
+                assert_eq!(body["id"].as_str().map(str::len), Some(16));
+            }
+        }
+    }
+    assert!(matches!(RouteId::Hello.route().access, Access::Public));
+}
+
+async fn roles_are_enforced(running: &Running) {
+    let world = &running.world;
+    let session = |name| world.session(name, now_s());
+    // The whole table: who may use the routes that need one operation each.
+    for (name, home) in [("ward 1", 1), ("registrar 1", 1), ("operator 1", 1), ("auditor 1", 1), ("crew 2", 2), ("patient 1", 1)] {
+        let person = session(name);
+        let entry = &world.person(name).entry;
+        for route in ROUTES {
+            let Access::Needs(operation) = route.access else { continue };
+            let decision = wardline_policy::decide(&wardline_policy::Request {
+                own_branch: home == 1,
+                trusted_branch: true,
+                purpose: entry.roles.iter().find_map(|_| Some(wardline_policy::Purpose::Emergency)),
+                kind: Some(wardline_policy::RecordKind::Allergy),
+                ..wardline_policy::Request::new(operation, entry.roles)
+            });
+            let ask = Ask { body: b"{}".to_vec(), ..Ask::new(1, &person, route.method.name(), "") };
+            let target = filled(route.path);
+            let body = if route.body_limit == 0 { Vec::new() } else { ask.body.clone() };
+            let (status, answer) = running.ask(Ask { target: &target, body, ..ask }).await;
+            let refused = status == 403;
+            if !decision.allowed {
+                // Links and keys are refused for want of a lookup before the role is looked at; a bad body earlier.
+                let earlier = matches!(route.id, RouteId::Links | RouteId::ReleaseKeys | RouteId::Envelopes | RouteId::SearchPatients);
+                assert!(refused || (earlier && status == 400), "{name} {}: {status} {answer}", route.path);
+            } else {
+                assert!(!refused, "{name} {}: {answer}", route.path);
+            }
+        }
+    }
+    let (status, problem) = running.post(1, &session("operator 1"), "/v1/patients/search", json!({"terms": ["name:x"]})).await;
+    assert_eq!((status, &problem["code"]), (403, &"forbidden".into()));
+    assert!(problem["message"].as_str().unwrap().contains("operators see no patient data"), "{problem}");
+
+    // People of a research institute at a trusted branch, whatever roles they have there.
+    for name in ["researcher", "institute ward"] {
+        let person = session(name);
+        assert_eq!(running.get(1, &person, "/v1/main/headers?from=0&limit=5").await.0, 200);
+        for target in ["/v1/side/headers?from=0&limit=5", "/v1/side/blocks/0"] {
+            let (status, problem) = running.get(1, &person, target).await;
+            assert_eq!((status, &problem["code"]), (403, &"forbidden".into()), "{name}");
+        }
+        let (status, _) = running.post(1, &person, "/v1/patients/search", json!({"terms": ["name:x"]})).await;
+        assert_eq!(status, 403);
+    }
+
+    // Nobody reads what the side chain holds about patients by its keys.
+    let supervisor = session("admin 1");
+    let patient = wardline_ledger::Key::Patient(patient_id("somebody")).bytes();
+    let policy = wardline_ledger::Key::Policy.bytes();
+    let query = |key: &[u8]| json!({ "keys": [wardline_wire::Base64(key.to_vec()).to_string()] });
+    let (status, problem) = running.post(1, &supervisor, "/v1/side/proofs", query(&patient)).await;
+    assert_eq!((status, &problem["code"]), (403, &"patient_key".into()));
+    assert_eq!(running.post(1, &supervisor, "/v1/side/proofs", query(&policy)).await.0, 200);
+
+    // Transactions in somebody else's name, of another branch, or of a role that may not.
+    let (ward, other) = (session("ward 1"), session("ward 2"));
+    let submit = |bytes: &[u8]| json!({ "transaction": wardline_wire::Base64(bytes.to_vec()).to_string() });
+    let foreign = world.lookup(&other, super::world::lookup_id("a"), patient_id("a"), wardline_policy::Purpose::Treatment);
+    assert_eq!(running.post(1, &ward, "/v1/side/transactions", submit(&foreign)).await.1["code"], "session");
+    let enrol = world.enrol(&ward, patient_id("a"));
+    assert_eq!(running.post(1, &ward, "/v1/side/transactions", submit(&enrol)).await.1["code"], "forbidden");
+    let link = world.link(&ward, super::world::record_id("a"), patient_id("a"), 2);
+    assert_eq!(running.post(1, &ward, "/v1/side/transactions", submit(&link)).await.1["code"], "forbidden");
+    let (status, problem) = running.post(1, &ward, "/v1/main/transactions", submit(&link)).await;
+    assert_eq!((status, &problem["code"]), (400, &"field".into()), "the wrong chain");
+    let unknown = world.link(&ward, super::world::record_id("a"), patient_id("nobody"), 1);
+    let (status, problem) = running.post(1, &ward, "/v1/side/transactions", submit(&unknown)).await;
+    assert_eq!((status, &problem["code"]), (422, &"link.patient-unknown".into()));
+    let revoke = world.revoke("patient 1");
+    let (status, problem) = running.post(1, &supervisor, "/v1/side/transactions", submit(&revoke)).await;
+    assert_eq!((status, &problem["code"]), (422, &"registry.main-first".into()));
+}
+
+async fn bad_requests_are_refused_in_good_order(running: &Running) {
+    let ward = running.world.session("ward 1", now_s());
+    let (status, problem) = running.send(1, "GET", "/v1/nothing", &[], b"").await;
+    assert_eq!((status, &problem["code"]), (404, &"no_route".into()));
+    assert_eq!(running.send(1, "POST", "/v1/hello", &[], b"").await.1["code"], "method");
+    assert_eq!(running.send(1, "HEAD", "/v1/hello", &[], b"").await.0, 405);
+    let (status, problem) = running.post(1, &ward, "/v1/patients/search", json!({"terms": ["x".repeat(70_000)]})).await;
+    assert_eq!((status, &problem["code"]), (413, &"too_large".into()));
+    let chunked = [("transfer-encoding", "chunked".to_owned())];
+    let (status, _) = running.send(1, "GET", "/v1/hello", &chunked, b"").await;
+    assert_ne!(status, 200, "a body that never comes");
+    let (status, problem) = running.post(1, &ward, "/v1/patients/search", json!({"terms": [7]})).await;
+    assert_eq!((status, &problem["code"]), (400, &"json".into()));
+    assert!(problem["message"].as_str().unwrap().contains("terms[0]"), "{problem}");
+    assert_eq!(running.get(1, &ward, "/v1/main/headers?from=x&limit=1").await.1["code"], "query");
+    assert_eq!(running.get(1, &ward, "/v1/main/blocks/x").await.1["code"], "path");
+    assert_eq!(running.get(1, &ward, "/v1/main/blocks/99").await.1["code"], "not_found");
+}
+
+async fn revocation_works_at_once(running: &Running) {
+    let world = &running.world;
+    let (supervisor, person) = (world.session("admin 1", now_s()), world.session("patient 1", now_s()));
+    assert_eq!(running.get(2, &person, "/v1/status").await.0, 200);
+    let revoke = world.revoke("patient 1");
+    let done = running.make_final(1, &supervisor, "main", &revoke).await;
+    assert!(done["certificate"].is_string(), "{done}");
+    // Whoever has seen the revocation gets no answer from a branch that has not.
+    let ask = Ask { min_main: 1, ..Ask::new(2, &person, "GET", "/v1/status") };
+    let (status, problem) = running.ask(ask).await;
+    assert_eq!((status, &problem["code"]), (401, &"session".into()));
+    // The branches carry it over to the side chain.
+    let id = wardline_crypto::Digest::of(&revoke);
+    for branch in TRUSTED {
+        running.await_final(*branch, &supervisor, "side", &id).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_and_slow_connections_are_closed() {
+    let running = Running::start(&[1]).await;
+    let began = Instant::now();
+    let closes = async |what: &str, send: &[u8]| {
+        let mut stream = running.connect(1).await;
+        stream.write_all(send).await.unwrap();
+        stream.flush().await.unwrap();
+        let mut answer = Vec::new();
+        let ended = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+        assert!(ended.is_ok(), "{what} stays open");
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    closes("a silent connection", b"").await;
+    closes("half a head", b"GET /v1/hello HTTP/1.1\r\nhost: x\r\n").await;
+    let answer = closes("a body that stops", b"GET /v1/hello HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    closes("an idle connection", b"GET /v1/hello HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut plain = tokio::net::TcpStream::connect(running.node(1).api_address()).await.unwrap();
+    let mut nothing = Vec::new();
+    let ended = timeout(Duration::from_secs(10), plain.read_to_end(&mut nothing)).await;
+    assert!(ended.is_ok(), "no handshake, and it stays open");
+    let mut garbage = tokio::net::TcpStream::connect(running.node(1).api_address()).await.unwrap();
+    garbage.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let _ = timeout(Duration::from_secs(10), garbage.read_to_end(&mut nothing)).await.expect("plain HTTP stays open");
+    assert!(began.elapsed() < Duration::from_secs(40));
+    assert_eq!(running.send(1, "GET", "/v1/hello", &[], b"").await.0, 200, "and others are served");
+
+    let huge = format!("GET /v1/hello HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(40_000));
+    assert!(closes("a huge head", huge.as_bytes()).await.starts_with("HTTP/1.1 431"));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_institute_has_no_side_chain_and_no_file_of_it() {
+    let running = Running::start(&[1, 2, 3, 4, INSTITUTE]).await;
+    let researcher = running.world.session("researcher", now_s());
+    let supervisor = running.world.session("admin 1", now_s());
+    for route in ROUTES.iter().filter(|route| super::super::api::router::chain_of(route.id) == wardline_ledger::Chain::Side) {
+        let (status, problem) = running.send(INSTITUTE, route.method.name(), &filled(route.path), &[], b"").await;
+        assert_eq!((status, &problem["code"]), (404, &"no_route".into()), "{}", route.path);
+    }
+    let revoke = running.world.revoke("patient 1");
+    running.make_final(1, &supervisor, "main", &revoke).await;
+    let id = wardline_crypto::Digest::of(&revoke);
+    running.await_final(INSTITUTE, &researcher, "main", &id).await;
+    let (_, status) = running.get(INSTITUTE, &researcher, "/v1/status").await;
+    assert_eq!(status["main"]["height"], 1);
+    assert!(status["side"].is_null());
+    let directory = running.directory(INSTITUTE);
+    assert!(directory.join("main.sqlite").exists());
+    assert!(!directory.join("side.sqlite").exists());
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_refuses_to_start_with_what_is_not_its_own() {
+    let mut running = Running::start(&[1]).await;
+    let mut settings = running.settings(2);
+    settings.allow_demo = false;
+    assert!(matches!(Node::start(settings).await, Err(StartError::Demo)));
+    let mut settings = running.settings(2);
+    settings.secrets = running.world.secrets(3);
+    assert!(matches!(Node::start(settings).await, Err(StartError::OtherKeys { what: "signing key", .. })));
+    let mut settings = running.settings(2);
+    settings.directory = running.directory(1);
+    assert!(matches!(Node::start(settings).await, Err(StartError::Store(_))), "the files are in use");
+    let mut settings = running.settings(2);
+    settings.branch = wardline_ledger::BranchId(77);
+    assert!(matches!(Node::start(settings).await, Err(StartError::NotAParticipant(_))));
+    running.stop_branch(1).await;
+    let mut settings = running.settings(1);
+    settings.genesis.created_s += 1;
+    assert!(matches!(Node::start(settings).await, Err(StartError::Open(_))), "another network");
+    running.start_branch(1).await;
+    let ward = running.world.session("ward 1", now_s());
+    assert_eq!(running.get(1, &ward, "/v1/status").await.0, 200, "the same directory again");
+    // A request signed for the start before is of no use any more.
+    let first = running.hello(1).await;
+    let headers = running.headers(&Ask::new(1, &ward, "GET", "/v1/status")).await;
+    running.stop_branch(1).await;
+    running.start_branch(1).await;
+    assert_ne!(running.hello(1).await.boot, first.boot);
+    let (status, problem) = running.send(1, "GET", "/v1/status", &headers, b"").await;
+    assert_eq!((status, &problem["code"]), (401, &"signature".into()));
+    assert!(headers.iter().any(|(name, _)| *name == header_name::SIGNATURE));
+    running.stop().await;
+}
