@@ -294,6 +294,18 @@ fn a_genesis_and_a_tip_have_one_form() {
 }
 
 #[test]
+fn a_validator_set_has_one_order_and_no_key_twice() {
+    let set = genesis().validators(Chain::Main);
+    assert_eq!(ValidatorSet::decode(&set.encode()), Ok(set.clone()));
+    let mut swapped = set.clone();
+    swapped.members.swap(0, 1);
+    assert_eq!(ValidatorSet::decode(&swapped.encode()), Err(DecodeError::Unsorted("validators")));
+    let mut twice = set;
+    twice.members[1].1 = twice.members[0].1;
+    assert_eq!(ValidatorSet::decode(&twice.encode()), Err(DecodeError::Unsorted("validators")));
+}
+
+#[test]
 fn reserved_kinds_are_refused_by_name() {
     for (code, name) in
         [(2, "policy"), (5, "correction"), (7, "update"), (8, "merge"), (9, "unmerge"), (11, "consent"), (13, "erase")]

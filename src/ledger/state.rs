@@ -322,9 +322,9 @@ pub fn link_leaf(record: &RecordId, branch: BranchId) -> Vec<u8> {
 impl PatientEntry {
     /// Whether these links, in the order of their index, are all that the patient has: none missing, none added.
     pub fn proves_whole(&self, links: &[(RecordId, BranchId)]) -> bool {
+        // Leaves and inner nodes hash apart, so no list of another length has the same root.
         let leaves: Vec<Vec<u8>> = links.iter().map(|(record, branch)| link_leaf(record, *branch)).collect();
-        usize::try_from(self.links.size()) == Ok(leaves.len())
-            && merkle::root_of(leaves.iter().map(Vec::as_slice)) == self.links.root()
+        merkle::root_of(leaves.iter().map(Vec::as_slice)) == self.links.root()
     }
 }
 
