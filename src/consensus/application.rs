@@ -49,6 +49,7 @@ pub trait Application: Send + Sync + 'static {
     ///
     /// `pending` are the ancestors that are not applied yet, oldest first; `parent` is the last of
     /// them unless it is applied already. `now_ms` is Unix time in milliseconds.
+    /// A block larger than [`Limits::block_bytes`](crate::Limits) is not sent.
     fn propose(&self, parent: &Block, pending: &[Block], now_ms: u64) -> Option<Block>;
 
     /// Makes the empty block that follows `parent` (arguments as for `propose`).

@@ -35,8 +35,8 @@ pub struct Engine {
     chains: Chains,
 }
 
-/// The chains that were opened, to tell them when the runtime ends.
-type Chains = Arc<Mutex<Vec<(&'static str, Weak<Host>)>>>;
+/// The chains that were opened, to tell them when the runtime ends; `None` when it has.
+type Chains = Arc<Mutex<Option<Vec<(&'static str, Weak<Host>)>>>>;
 
 struct Open {
     settings: Settings,
@@ -52,7 +52,7 @@ impl Engine {
         claim(&storage_dir)?;
         let (commands, received) = mpsc::unbounded_channel();
         let (end, ended) = blocking::channel();
-        let chains = Chains::default();
+        let chains = Chains::new(Mutex::new(Some(Vec::new())));
         let config = runtime::Config::new()
             .with_storage_directory(storage_dir)
             .with_worker_threads(threads.max(1))
@@ -74,7 +74,7 @@ impl Engine {
     /// longer when the application has to catch up with them.
     pub fn open(&self, config: ChainConfig, application: Arc<dyn Application>) -> Result<Chain, Error> {
         let (chain, listen) = (config.name, config.listen);
-        if self.chains.lock().iter().any(|(open, _)| *open == chain) {
+        if self.chains.lock().as_ref().ok_or(Error::Ended)?.iter().any(|(open, _)| *open == chain) {
             return Err(Error::AlreadyOpen(chain));
         }
         let settings =
@@ -85,7 +85,8 @@ impl Engine {
         self.commands.send(Open { settings, listen, application, reply }).map_err(|_| Error::Ended)?;
         match answer.recv() {
             Ok(Ok(opened)) => {
-                self.chains.lock().push((chain, Arc::downgrade(&opened.0)));
+                let mut chains = self.chains.lock();
+                chains.as_mut().ok_or(Error::Ended)?.push((chain, Arc::downgrade(&opened.0)));
                 Ok(opened)
             }
             Ok(Err(reason)) => Err(Error::Failed { chain, reason }),
@@ -154,7 +155,7 @@ fn run(config: runtime::Config, mut commands: mpsc::UnboundedReceiver<Open>, cha
             }
         });
     }));
-    for (_, chain) in chains.lock().iter() {
+    for (_, chain) in chains.lock().take().into_iter().flatten() {
         if let Some(chain) = chain.upgrade() {
             chain.end();
         }
