@@ -273,7 +273,7 @@ impl Branch {
     ) -> Result<R, BranchError> {
         let _slot = slots.acquire().await.map_err(|_| BranchError::Unreachable)?;
         let give_up = Instant::now() + (self.deadline + patience) / 2;
-        let (mut greeted, mut pauses) = (false, 0);
+        let (mut greeted, mut reconnected, mut pauses) = (false, false, 0);
         loop {
             let boot = match self.seen().boot {
                 Some(boot) => boot,
@@ -295,6 +295,8 @@ impl Branch {
                         return Err(error);
                     }
                 }
+                // A kept connection may have ended with the branch's last start. Every request may come twice.
+                BranchError::Unreachable if !reconnected => reconnected = true,
                 _ if error.is_passing() && pauses < PAUSES_MAX && Instant::now() < give_up => {
                     pauses += 1;
                     tokio::time::sleep(PAUSE).await;

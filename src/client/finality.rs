@@ -129,10 +129,11 @@ impl Inner {
                 return Ok(Final { id, height: known.header.height, index });
             }
             if let Some(problem) = refusal {
-                // 401 and 403 are about the person, 409 and 422 about the ledger; the rest is about this branch.
+                // 403 is about the person and 422 about the ledger: every branch would say so. The rest may be about
+                // this branch alone, which may be behind or about to stop.
                 let refused = ClientError::Refused(problem.message.clone());
                 return Err(match problem.status {
-                    401 | 403 | 409 | 422 => Unsettled::Never(refused),
+                    403 | 422 => Unsettled::Never(refused),
                     _ => failed(BranchError::Refused(problem)),
                 });
             }

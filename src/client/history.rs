@@ -344,6 +344,10 @@ impl Inner {
                     opened_from: None,
                     notes: Vec::new(),
                 };
+                if let Some(stored) = entry.filter(|entry| entry.branch != *branch) {
+                    let name = self.name_of(stored.branch.0);
+                    row.notes.push(format!("the main chain says that it was made at {name}"));
+                }
                 if let Some(outcome) = outcomes.remove(record) {
                     self.judge_row(&mut row, outcome);
                 }

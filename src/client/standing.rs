@@ -135,10 +135,14 @@ impl Inner {
                 header
             }
             Ok(_) => {
-                return Standing::Unverified(format!("its newest {chain}-chain header is not what it claims"));
+                return Standing::Unverified(format!(
+                    "its newest {chain}-chain header is not what it claims"
+                ));
             }
             Err(error) => {
-                return Standing::Unverified(format!("its newest {chain}-chain header is malformed: {error}"));
+                return Standing::Unverified(format!(
+                    "its newest {chain}-chain header is malformed: {error}"
+                ));
             }
         };
         let Ok(trust) = self.trust(chain) else { return Standing::Unverified(String::new()) };

@@ -51,12 +51,11 @@ impl Inner {
         }
         let known = match trust.recent(height) {
             Some(known) => known,
-            None => self
-                .walk_back(chain, height, height, Some(from))
-                .await?
-                .into_iter()
-                .next()
-                .ok_or(ClientError::Worker)?,
+            None => {
+                self.walk_back(chain, height, height, Some(from)).await?.into_iter().next().ok_or_else(
+                    || from.unverified(format!("a header of height {height}, too old to check")),
+                )?
+            }
         };
         if known.digest != digest {
             return Err(from.unverified(format!("another block than the verified one at height {height}")));

@@ -51,6 +51,8 @@ pub(crate) enum Vice {
     Lags,
     /// Answers what does not parse.
     Garbles,
+    /// Ends a connection instead of answering the second request on it.
+    HangsUp,
     /// Redirects every request.
     Redirects,
     /// Never has the finality of what was handed in.
@@ -145,7 +147,12 @@ async fn serve(listener: TcpListener, acceptor: tokio_rustls::TlsAcceptor, serve
         tokio::spawn(async move {
             let Ok(mut stream) = acceptor.accept(socket).await else { return };
             let mut pending = Vec::new();
+            let mut answered = 0;
             while let Some(request) = read_request(&mut stream, &mut pending).await {
+                if server.vice() == Vice::HangsUp && answered > 0 {
+                    return;
+                }
+                answered += 1;
                 let (status, body) = server.answer(request).await;
                 let location = if status == 307 { "location: https://127.0.0.1:1/\r\n" } else { "" };
                 let head = format!(

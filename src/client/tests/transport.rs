@@ -77,3 +77,13 @@ fn an_unusable_address_is_told() {
     }
     assert_ne!(world.network, Digest::ZERO);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_ends_its_connections_is_asked_again() {
+    let net = Net::start().await;
+    let group = net.group();
+    net.turn(2, Vice::HangsUp);
+    let overview = group.refresh().await;
+    let view = overview.branches.iter().find(|view| view.id == 2).unwrap();
+    assert_eq!(view.word, BranchWord::Verified, "{:?}", view.detail);
+}
