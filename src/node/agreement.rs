@@ -9,12 +9,15 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use wardline_consensus::{Application, Block, Peers};
 use wardline_crypto::Digest;
 use wardline_ledger::{
-    BlockContext, BlockRefusal, Canonical, Chain, Header, Participant, Proposal, SignedTip, TreeError, TxId,
-    build_block, decode_body, epoch_of, rules, state,
+    BlockContext, BlockRefusal, Canonical, Chain, Header, Participant, Proposal, Refusal, SignedTip,
+    TreeError, TxId, build_block, decode_body, epoch_of, rules, state,
 };
 
 /// Bytes of waiting transactions that are looked at for one block: more than fit, as some are in pending blocks.
 const CANDIDATE_BYTES: usize = 4 * 1024 * 1024;
+/// Waiting transactions that are looked at again after each block, and their bytes.
+const LOOK_AGAIN: usize = 64;
+const LOOK_AGAIN_BYTES: usize = 256 * 1024;
 
 impl Application for ChainApplication {
     fn genesis(&self) -> Block {
@@ -53,25 +56,27 @@ impl Application for ChainApplication {
                 .to_owned());
         }
         let checked = self.over(&[], |view, parent| {
-            let height = parent.height.saturating_add(1);
-            let context = BlockContext {
-                network: self.network,
-                chain: self.chain,
-                height,
-                epoch: epoch_of(height, self.epoch_length),
-                time_s: self.clock.now_s().max(parent.time_s),
-            };
+            let context = self.next_context(parent, self.clock.now_s());
             Ok(rules::check_bytes(view, &context, transaction))
         });
-        if let Err(refusal) = checked.map_err(|error| unavailable(&error))? {
-            return Err(format!("{}: {refusal}", refusal.code()));
+        match checked.map_err(|error| unavailable(&error))? {
+            // Carried over from the main chain, where the change before it is final too: it comes along.
+            Err(Refusal::EntryAhead) if self.chain == Chain::Side => {}
+            Err(refusal) => return Err(format!("{}: {refusal}", refusal.code())),
+            Ok(_) => {}
         }
         self.store.admit_waiting(id, transaction).map_err(|error| {
             self.halt(&error);
             "stopped: this branch cannot write to its disk; hand it in at another branch".to_owned()
         })?;
         // Not what the store says is new: a registry change that was carried over lies there before it comes here.
-        Ok(self.pool.insert(id))
+        let new = self.pool.insert(id);
+        // It may have become final since it was looked for; then nobody would ever take it out again.
+        if self.store.find_transaction(&id).map_err(|error| unavailable(&error))?.is_some() {
+            self.pool.applied(&[id]);
+            return Ok(false);
+        }
+        Ok(new)
     }
 
     fn waiting(&self, max_bytes: usize) -> Vec<Bytes> {
@@ -101,20 +106,16 @@ impl Application for ChainApplication {
         })?;
         let Proposal { block, refused } = proposal;
         // Over pending blocks a refusal proves nothing yet: one of them may not become final.
-        if pending.is_empty() && !refused.is_empty() {
-            let dropped = self.pool.refuse(&refused, now_s);
-            if let Err(error) = self.store.drop_waiting(&dropped) {
-                self.halt(error);
-                return None;
-            }
-            self.update_progress(|progress| progress.refused += 1);
+        if pending.is_empty() {
+            self.drop_refused(&refused, now_s);
         }
         block.map(|built| self.proposed(built))
     }
 
     fn fill(&self, parent: &Block, pending: &[Block], now_ms: u64) -> Option<Block> {
-        let built =
-            self.build(parent, pending, |state, header| filler::build(state, header, now_ms / 1000, self.epoch_length))?;
+        let built = self.build(parent, pending, |state, header| {
+            filler::build(state, header, now_ms / 1000, self.epoch_length)
+        })?;
         built.map(|built| self.proposed(built))
     }
 
@@ -143,10 +144,13 @@ impl Application for ChainApplication {
         if Header::decode(&block.header).is_ok_and(|header| header.height <= applied) {
             return;
         }
-        let done = decode_body(&block.body).map_err(|error| Problem::Block(error.into())).and_then(|transactions| {
-            self.mirror.carry(&transactions)?;
-            self.apply_final(block, &transactions)
-        });
+        let done =
+            decode_body(&block.body).map_err(|error| Problem::Block(error.into())).and_then(|transactions| {
+                self.mirror.carry(&transactions)?;
+                self.apply_final(block, &transactions)?;
+                self.mirror.carried(&transactions);
+                self.look_again()
+            });
         if let Err(problem) = done {
             // Nothing after it can be applied either, and to vote on would be to guess.
             self.halt(problem);
@@ -177,8 +181,11 @@ impl Application for ChainApplication {
     fn peers(&self) -> Peers {
         let (height, _) = self.applied();
         let epoch = epoch_of(height.saturating_add(1), self.epoch_length);
-        let voting: Vec<[u8; 32]> =
-            [epoch, epoch.saturating_add(1)].into_iter().filter_map(|epoch| self.validators(epoch)).flatten().collect();
+        let voting: Vec<[u8; 32]> = [epoch, epoch.saturating_add(1)]
+            .into_iter()
+            .filter_map(|epoch| self.validators(epoch))
+            .flatten()
+            .collect();
         let participants = state::participants(self.state()).unwrap_or_else(|error| {
             tracing::error!(chain = %self.chain, %error, "the participants cannot be read");
             Vec::new()
@@ -200,7 +207,9 @@ impl Application for ChainApplication {
         let (height, digest) = self.applied();
         let digest = Digest::from_bytes(digest);
         let now_s = self.clock.now_s();
-        SignedTip::sign(&self.signing, self.network, self.chain, self.branch, height, digest, now_s).encode().into()
+        SignedTip::sign(&self.signing, self.network, self.chain, self.branch, height, digest, now_s)
+            .encode()
+            .into()
     }
 
     fn hear_tip(&self, from: [u8; 32], tip: &[u8]) -> Option<u64> {
@@ -249,9 +258,52 @@ impl ChainApplication {
         })
     }
 
+    /// Looks again at the oldest waiting transactions after a block was applied: what it made impossible is told to
+    /// whoever waits for it at once, and at participants that never propose.
+    fn look_again(&self) -> Result<(), Problem> {
+        if self.pool.len() == 0 {
+            return Ok(());
+        }
+        let waiting = self.store.waiting(LOOK_AGAIN_BYTES)?;
+        let now_s = self.clock.now_s();
+        let refused = self.over(&[], |view, parent| {
+            let context = self.next_context(parent, now_s);
+            let check = |(id, bytes): &(TxId, Vec<u8>)| {
+                rules::check_bytes(view, &context, bytes).err().map(|refusal| (*id, refusal))
+            };
+            Ok(waiting.iter().take(LOOK_AGAIN).filter_map(check).collect::<Vec<_>>())
+        })?;
+        self.drop_refused(&refused, now_s);
+        Ok(())
+    }
+
+    fn drop_refused(&self, refused: &[(TxId, Refusal)], now_s: u64) {
+        let dropped = self.pool.refuse(refused, now_s);
+        if dropped.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.drop_waiting(&dropped) {
+            self.halt(error);
+        }
+        self.update_progress(|progress| progress.refused += 1);
+    }
+
+    /// Where a transaction would be that goes into the block after `parent` now.
+    fn next_context(&self, parent: &Header, now_s: u64) -> BlockContext {
+        let height = parent.height.saturating_add(1);
+        BlockContext {
+            network: self.network,
+            chain: self.chain,
+            height,
+            epoch: epoch_of(height, self.epoch_length),
+            time_s: now_s.max(parent.time_s),
+        }
+    }
+
     fn candidates(&self) -> Result<Vec<(TxId, Vec<u8>)>, BlockRefusal> {
-        let unreadable =
-            |error: wardline_store::StoreError| TreeError::from(wardline_ledger::StateUnavailable(error.to_string()));
+        let unreadable = |error: wardline_store::StoreError| {
+            TreeError::from(wardline_ledger::StateUnavailable(error.to_string()))
+        };
         Ok(self.store.waiting(CANDIDATE_BYTES).map_err(unreadable)?)
     }
 

@@ -3,13 +3,7 @@
 //! How the engine drives it is in `agreement`. It must not know the API.
 
 use crate::{
-    Clock,
-    api::error::ApiError,
-    filler,
-    mirror::Mirror,
-    pool::Pool,
-    settings::PeerAddresses,
-    tips::Tips,
+    Clock, api::error::ApiError, filler, mirror::Mirror, pool::Pool, settings::PeerAddresses, tips::Tips,
 };
 use bytes::Bytes;
 use std::{
@@ -108,7 +102,11 @@ pub(crate) enum Problem {
 
 impl ChainApplication {
     /// Opens the chain over its store, with the genesis block applied when the store is new.
-    pub fn open(store: Arc<ChainStore>, genesis: &Genesis, settings: ApplicationSettings) -> Result<Self, OpenError> {
+    pub fn open(
+        store: Arc<ChainStore>,
+        genesis: &Genesis,
+        settings: ApplicationSettings,
+    ) -> Result<Self, OpenError> {
         let ApplicationSettings { chain, branch, signing, clock, addresses, mirror } = settings;
         let first = genesis.block(chain)?;
         let digest = first.header.digest();
@@ -310,7 +308,8 @@ impl ChainApplication {
         let mut known = self.executed.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= EXECUTED_MAX {
             // The lowest goes first: what is applied next is worth the least when many forks are looked at.
-            let lowest = known.iter().min_by_key(|(_, executed)| executed.header.height).map(|(digest, _)| *digest);
+            let lowest =
+                known.iter().min_by_key(|(_, executed)| executed.header.height).map(|(digest, _)| *digest);
             known.remove(&lowest.unwrap_or(Digest::ZERO));
         }
         known.insert(executed.header.digest(), Arc::clone(&executed));

@@ -5,8 +5,8 @@
 //! fill the ledger with them.
 
 use wardline_ledger::{
-    BlockContext, BlockRefusal, BuiltBlock, Canonical, Changes, HEADER_VERSION, Header, Overlay, State,
-    TreeUpdate, encode_body, ends_epoch, epoch_of, Handover, Key, rules, transaction_root, tree,
+    BlockContext, BlockRefusal, BuiltBlock, Canonical, Changes, HEADER_VERSION, Handover, Header, Key,
+    Overlay, State, TreeUpdate, encode_body, ends_epoch, epoch_of, rules, transaction_root, tree,
 };
 
 /// Makes the empty block that follows `parent`; nothing while it would come too soon.

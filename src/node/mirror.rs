@@ -28,13 +28,20 @@ impl Mirror {
     /// Puts the registry changes of a block that is about to be applied into the side chain's queue. Durable before
     /// the block is, so that a crash in between loses none of them.
     pub fn carry(&self, transactions: &[Vec<u8>]) -> Result<()> {
-        let Self::To { side, wake } = self else { return Ok(()) };
+        let Self::To { side, .. } = self else { return Ok(()) };
         for bytes in transactions.iter().filter(|bytes| is_registry(bytes)) {
             side.store.admit_waiting(Digest::of(bytes), bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Tells of what was carried over, once its block is applied here: before that it is not taken.
+    pub fn carried(&self, transactions: &[Vec<u8>]) {
+        let Self::To { wake, .. } = self else { return };
+        for bytes in transactions.iter().filter(|bytes| is_registry(bytes)) {
             // Nobody listens once the node stops; the transaction waits in the store.
             let _ = wake.send(bytes.clone());
         }
-        Ok(())
     }
 
     /// Whether the main chain stands in no way of this transaction on the side chain.

@@ -46,7 +46,9 @@ pub enum StartError {
     #[error("branch `{0}` is not a participant of this network")]
     NotAParticipant(BranchId),
     /// The keys are not those of the registry.
-    #[error("the {what} of branch `{branch}` is not the one in the registry: wrong key file, or the keys were changed")]
+    #[error(
+        "the {what} of branch `{branch}` is not the one in the registry: wrong key file, or the keys were changed"
+    )]
     OtherKeys {
         /// Which branch.
         branch: BranchId,
@@ -123,7 +125,8 @@ impl Node {
         let listener = TcpListener::bind(api_listen)
             .await
             .map_err(|source| StartError::Listen { address: api_listen, source })?;
-        let address = listener.local_addr().map_err(|source| StartError::Listen { address: api_listen, source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { address: api_listen, source })?;
         let opened = tokio::task::spawn_blocking(move || open(settings)).await;
         let Opened { branch, engine, carried, tls } = opened.map_err(|_| StartError::Interrupted)??;
 
@@ -131,7 +134,8 @@ impl Node {
         let (stop, stopping) = watch::channel(false);
         let mut tasks = vec![tokio::spawn(audit::publish(Arc::clone(&branch), stopping.clone()))];
         tasks.extend(carried.map(|(side, carried)| tokio::spawn(mirror::run(side, carried))));
-        let server = tokio::spawn(server::serve(listener, tls, router(Arc::clone(&branch)), limits, stopping));
+        let server =
+            tokio::spawn(server::serve(listener, tls, router(Arc::clone(&branch)), limits, stopping));
         tracing::info!(branch = %branch.id, %address, "the branch's API is served");
         Ok(Self { address, stop, server, tasks, engine: Some(engine), branch })
     }
@@ -143,7 +147,10 @@ impl Node {
 
     /// Applied heights of the main and, at trusted branches, of the side chain.
     pub fn heights(&self) -> (u64, Option<u64>) {
-        (self.branch.main.application.height(), self.branch.side.as_ref().map(|side| side.application.height()))
+        (
+            self.branch.main.application.height(),
+            self.branch.side.as_ref().map(|side| side.application.height()),
+        )
     }
 
     /// Stops accepting, lets running requests finish for two seconds, stops the engine and closes the stores. The
@@ -226,7 +233,8 @@ fn open(settings: NodeSettings) -> Result<Opened, StartError> {
             (Some(RunningChain { application, engine: joined.clone() }), to, Some((joined, carried)))
         }
     };
-    let application = Arc::new(ChainApplication::open(main_store, &genesis, chain_settings(Chain::Main, mirror))?);
+    let application =
+        Arc::new(ChainApplication::open(main_store, &genesis, chain_settings(Chain::Main, mirror))?);
     let joined = join(Chain::Main, &secrets.main_validator, settings.main_listen, Arc::clone(&application))?;
 
     let branch = Branch {

@@ -66,7 +66,8 @@ impl BranchSecrets {
     /// [`SecretsError::Tls`] when the TLS library cannot make a key.
     pub fn generate(trusted: bool, entropy: &mut dyn Entropy) -> Result<Self, SecretsError> {
         // P-256 and not Ed25519, so that every common HTTPS tool can talk to the API.
-        let tls = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(|_| SecretsError::Tls)?;
+        let tls =
+            rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(|_| SecretsError::Tls)?;
         Ok(Self {
             signing: SigningKey::generate(entropy),
             main_validator: SigningKey::generate(entropy),
@@ -152,7 +153,10 @@ impl BranchSecrets {
     }
 
     /// The first key in which these secrets and a registry entry differ, by its name.
-    pub(crate) fn differs_from(&self, participant: &Participant) -> Result<Option<&'static str>, SecretsError> {
+    pub(crate) fn differs_from(
+        &self,
+        participant: &Participant,
+    ) -> Result<Option<&'static str>, SecretsError> {
         let side: Option<PublicKey> = self.side_validator.as_ref().map(SigningKey::public);
         let pairs = [
             (self.signing.public() == participant.signing, "signing key"),
@@ -208,7 +212,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<BranchSecrets> {
     if length > TLS_MAX || tls.len() != length {
         return None;
     }
-    Some(BranchSecrets { signing, main_validator, side_validator, wrap, tls: SecretBytes::new(tls.to_vec()), search })
+    Some(BranchSecrets {
+        signing,
+        main_validator,
+        side_validator,
+        wrap,
+        tls: SecretBytes::new(tls.to_vec()),
+        search,
+    })
 }
 
 fn byte(rest: &mut &[u8]) -> Option<u8> {

@@ -3,6 +3,7 @@
 mod api;
 mod asker;
 mod leaders;
+mod mirror;
 mod release;
 mod simulated;
 mod world;

@@ -15,7 +15,9 @@ impl Tips {
     /// Keeps a verified tip unless a newer one of the same branch is known.
     pub fn hear(&self, tip: SignedTip) {
         let mut tips = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let newer = tips.get(&tip.branch).is_none_or(|known| (known.time_s, known.height) <= (tip.time_s, tip.height));
+        let newer = tips
+            .get(&tip.branch)
+            .is_none_or(|known| (known.time_s, known.height) <= (tip.time_s, tip.height));
         if newer {
             tips.insert(tip.branch, tip);
         }
@@ -31,7 +33,14 @@ impl Tips {
     ///
     /// A block becomes final through the votes of a quorum, and any two quorums share an honest validator: what was
     /// final longer ago than the tips' age is known to at least one of those who spoke.
-    pub fn fresh(&self, own: BranchId, height: u64, validators: &ValidatorSet, now_s: u64, max_age_s: u32) -> bool {
+    pub fn fresh(
+        &self,
+        own: BranchId,
+        height: u64,
+        validators: &ValidatorSet,
+        now_s: u64,
+        max_age_s: u32,
+    ) -> bool {
         let tips = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let not_ahead = validators
             .members

@@ -146,3 +146,61 @@ impl From<(RecordId, AuditOutcome)> for AuditObject {
         Self { object: *record.bytes(), outcome }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wardline_crypto::{AgreementPublic, PublicKey, Signature};
+    use wardline_ledger::StaffId;
+
+    fn entry() -> AuditEntry {
+        AuditEntry {
+            sequence: 7,
+            time_s: 1_800_000_000,
+            operation: Operation::ReleaseKeys,
+            main_height: 3,
+            side_height: 4,
+            allowed: true,
+            reason: String::new(),
+            patient: Some(PatientId::from_bytes([1; 16])),
+            lookup: None,
+            purpose: Some(Purpose::Treatment),
+            objects: vec![(RecordId::from_bytes([2; 16]), AuditOutcome::Withheld).into()],
+            grant: Grant {
+                network: Digest::ZERO,
+                staff: StaffId::from_bytes([3; 16]),
+                key_epoch: 1,
+                session: PublicKey::from_bytes([4; 32]),
+                session_agreement: AgreementPublic::from_bytes([5; 32]),
+                not_before_s: 1,
+                not_after_s: 2,
+                signature: Signature::from_bytes([6; 64]),
+            },
+            request_line: b"line".to_vec(),
+            signature: [8; 64],
+            body: b"{}".to_vec(),
+        }
+    }
+
+    #[test]
+    fn an_entry_has_one_spelling() {
+        let bytes = entry().encode();
+        assert_eq!(AuditEntry::decode(&bytes), Ok(entry()));
+        for cut in 0..bytes.len() {
+            assert!(AuditEntry::decode(&bytes[..cut]).is_err(), "{cut} bytes");
+        }
+        assert!(AuditEntry::decode(&[&bytes[..], &[0]].concat()).is_err());
+        let mut other = bytes.clone();
+        other[0] = 2;
+        assert!(AuditEntry::decode(&other).is_err(), "another version");
+        assert_ne!(AuditEntry { sequence: 8, ..entry() }.leaf(), entry().leaf());
+    }
+
+    #[test]
+    fn unknown_outcomes_are_refused() {
+        let mut bytes = AuditObject::from((RecordId::from_bytes([2; 16]), AuditOutcome::Absent)).encode();
+        assert!(AuditObject::decode(&bytes).is_ok());
+        *bytes.last_mut().unwrap() = 4;
+        assert!(AuditObject::decode(&bytes).is_err());
+    }
+}

@@ -85,7 +85,9 @@ pub mod text {
             serializer.collect_seq(values.iter().map(ToString::to_string))
         }
 
-        pub fn deserialize<'de, T: FromStr, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+        pub fn deserialize<'de, T: FromStr, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Vec<T>, D::Error> {
             Vec::<String>::deserialize(deserializer)?
                 .iter()
                 .map(|text| text.parse().map_err(|_| D::Error::custom("not a valid identifier")))

@@ -167,7 +167,10 @@ pub enum Finality {
     Waiting,
     Unknown,
     /// It was waiting and the rules of the ledger refuse it by now.
-    Refused { code: String, message: String },
+    Refused {
+        code: String,
+        message: String,
+    },
 }
 
 /// Search by folded terms (the client folds; the node keeps only keyed tokens of them).

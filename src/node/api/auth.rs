@@ -2,16 +2,14 @@
 //!
 //! A `Caller` is made nowhere else, and every handler but those of the two public routes takes one.
 
-use super::{
-    blocking,
-    error::ApiError,
-    sessions::NotAccepted,
-};
+use super::{blocking, error::ApiError, sessions::NotAccepted};
 use crate::branch::{Branch, RunningChain};
 use axum::http::HeaderMap;
 use std::{sync::Arc, time::Duration};
 use wardline_crypto::{Domain, Signature};
-use wardline_ledger::{Canonical, Chain, Grant, GrantError, NetworkPolicy, StaffEntry, StateUnavailable, StateView, state};
+use wardline_ledger::{
+    Canonical, Chain, Grant, GrantError, NetworkPolicy, StaffEntry, StateUnavailable, StateView, state,
+};
 use wardline_policy::{Decision, Operation, Purpose, RecordKind, Roles};
 use wardline_wire::{Base64, RequestLine, header_name};
 
@@ -133,7 +131,12 @@ impl Claim {
 
 impl Caller {
     /// The table's decision on an operation of this caller.
-    pub fn decide(&self, operation: Operation, purpose: Option<Purpose>, kind: Option<RecordKind>) -> Decision {
+    pub fn decide(
+        &self,
+        operation: Operation,
+        purpose: Option<Purpose>,
+        kind: Option<RecordKind>,
+    ) -> Decision {
         self.decide_for(operation, purpose, kind, self.own_branch)
     }
 
@@ -153,6 +156,11 @@ impl Caller {
             trusted_branch: self.trusted_branch,
             kind,
         })
+    }
+
+    /// Goes on only when a transaction's grant is the one that this request was signed under.
+    pub fn holds(&self, grant: &Grant) -> Result<(), ApiError> {
+        if *grant == self.grant { Ok(()) } else { Err(ApiError::Session(GrantError::OtherStaff)) }
     }
 
     /// Goes on only when the table allows the operation.
@@ -194,7 +202,8 @@ fn standing(branch: &Branch, chain: Chain, grant: &Grant) -> Result<Standing, Ap
     let mut standing = standing_on(branch, Chain::Main, grant, now_s)?;
     if chain == Chain::Side {
         let side = standing_on(branch, Chain::Side, grant, now_s)?;
-        let roles = standing.staff.roles.iter().filter(|role| side.staff.roles.contains(*role)).collect::<Roles>();
+        let roles =
+            standing.staff.roles.iter().filter(|role| side.staff.roles.contains(*role)).collect::<Roles>();
         standing = Standing {
             staff: StaffEntry { roles, ..side.staff },
             policy: side.policy,
@@ -225,13 +234,5 @@ fn read_standing(view: &dyn StateView, grant: &Grant) -> Result<Option<Standing>
 impl From<StateUnavailable> for ApiError {
     fn from(error: StateUnavailable) -> Self {
         Self::internal(error)
-    }
-}
-
-/// Used where a grant is compared with the caller's.
-impl Caller {
-    /// Whether a transaction's grant is the one that this request was signed under.
-    pub fn holds(&self, grant: &Grant) -> Result<(), ApiError> {
-        if *grant == self.grant { Ok(()) } else { Err(ApiError::Session(GrantError::OtherStaff)) }
     }
 }

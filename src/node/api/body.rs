@@ -23,7 +23,10 @@ pub(crate) struct Received {
 
 /// Refuses a body by its announced length, before anything is read.
 pub(crate) fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), ApiError> {
-    match headers.get(CONTENT_LENGTH).map(|value| value.to_str().ok().and_then(|text| text.parse::<usize>().ok())) {
+    match headers
+        .get(CONTENT_LENGTH)
+        .map(|value| value.to_str().ok().and_then(|text| text.parse::<usize>().ok()))
+    {
         None => Ok(()),
         Some(Some(length)) if length <= limit => Ok(()),
         Some(_) => Err(ApiError::TooLarge { limit }),
@@ -87,7 +90,9 @@ fn place(path: &str) -> String {
 
 /// Decodes the query part of the address.
 pub(crate) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
-    axum::extract::Query::try_from_uri(uri).map(|axum::extract::Query(query)| query).map_err(|_| ApiError::BadQuery)
+    axum::extract::Query::try_from_uri(uri)
+        .map(|axum::extract::Query(query)| query)
+        .map_err(|_| ApiError::BadQuery)
 }
 
 #[cfg(test)]

@@ -5,11 +5,14 @@ use crate::branch::{Branch, RunningChain};
 use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 use wardline_crypto::{Digest, merkle};
-use wardline_ledger::{Author, Body, Canonical, Chain, Key, PatientId, RecordId, LookupId, Transaction, TxId, decode_body, tree};
+use wardline_ledger::{
+    Author, Body, Canonical, Chain, Key, LookupId, PatientId, RecordId, Transaction, TxId, decode_body, tree,
+};
 use wardline_policy::Operation;
 use wardline_wire::{
-    Base64, Block, CertifiedHeader, FINALITY_WAIT_MS_MAX, Finality, FinalityQuery, HEADERS_PER_REPLY_MAX, Handover,
-    Headers, HeadersQuery, KEYS_PER_REQUEST_MAX, Proofs, ProofsQuery, ProvenValue, Submission, Submitted,
+    Base64, Block, CertifiedHeader, FINALITY_WAIT_MS_MAX, Finality, FinalityQuery, HEADERS_PER_REPLY_MAX,
+    Handover, Headers, HeadersQuery, KEYS_PER_REQUEST_MAX, Proofs, ProofsQuery, ProvenValue, Submission,
+    Submitted,
 };
 
 /// How long an answer waits for the certificate of a block that was applied a moment ago.
@@ -53,7 +56,12 @@ pub(crate) async fn headers(
     .await
 }
 
-pub(crate) async fn block(branch: Arc<Branch>, chain: Chain, _: Caller, height: u64) -> Result<Block, ApiError> {
+pub(crate) async fn block(
+    branch: Arc<Branch>,
+    chain: Chain,
+    _: Caller,
+    height: u64,
+) -> Result<Block, ApiError> {
     blocking(move || {
         let store = running(&branch, chain)?.application.store();
         let (Some(header), Some(body)) = (store.header(height)?, store.body(height)?) else {
@@ -140,8 +148,10 @@ pub(crate) async fn submit(
     caller: Caller,
     submission: Submission,
 ) -> Result<Submitted, ApiError> {
-    let transaction = Transaction::decode(&submission.transaction.0)
-        .map_err(|error| ApiError::BadField { field: "transaction", reason: Cow::Owned(error.to_string()) })?;
+    let transaction = Transaction::decode(&submission.transaction.0).map_err(|error| ApiError::BadField {
+        field: "transaction",
+        reason: Cow::Owned(error.to_string()),
+    })?;
     if transaction.network != branch.network || !transaction.scope.covers(chain) {
         return Err(ApiError::BadField {
             field: "transaction",
@@ -166,7 +176,9 @@ pub(crate) async fn submit(
 fn may_submit(caller: &Caller, transaction: &Transaction) -> Result<(), ApiError> {
     let own = caller.staff.branch;
     let decision = match &transaction.body {
-        Body::Storage(storage) => caller.decide_for(Operation::SubmitStorage, None, None, storage.branch == own),
+        Body::Storage(storage) => {
+            caller.decide_for(Operation::SubmitStorage, None, None, storage.branch == own)
+        }
         Body::Registry(_) => caller.decide(Operation::SubmitRegistry, None, None),
         Body::Access(_) => caller.decide(Operation::SubmitAccess, None, None),
         Body::Enrol(_) => caller.decide(Operation::SubmitEnrol, None, None),
@@ -242,4 +254,3 @@ fn look(branch: &Branch, chain: Chain, id: &TxId) -> Result<Found, ApiError> {
         }
     }))
 }
-

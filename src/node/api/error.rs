@@ -54,7 +54,9 @@ pub(crate) enum ApiError {
     Denied { code: &'static str, message: &'static str },
     #[error("this branch is behind: its {chain} chain is at height `{height}`, ask another branch or wait")]
     Behind { chain: Chain, height: u64 },
-    #[error("this branch has not heard lately from enough branches that it is up to date, so it releases nothing")]
+    #[error(
+        "this branch has not heard lately from enough branches that it is up to date, so it releases nothing"
+    )]
     NotFresh,
     #[error("{0}")]
     NotFound(&'static str),

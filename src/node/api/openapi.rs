@@ -6,8 +6,9 @@ use wardline_wire::{self as wire, Access, ROUTES, Route, RouteId, header_name};
 
 /// The description of every route.
 pub fn openapi() -> Value {
-    let mut generator =
-        SchemaSettings::draft2020_12().with(|s| s.definitions_path = "/components/schemas".into()).into_generator();
+    let mut generator = SchemaSettings::draft2020_12()
+        .with(|s| s.definitions_path = "/components/schemas".into())
+        .into_generator();
     let problem = schema::<wire::Problem>(&mut generator);
     let mut paths = Map::new();
     for route in ROUTES {

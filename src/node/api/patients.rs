@@ -55,7 +55,10 @@ pub(crate) async fn search(branch: Arc<Branch>, caller: Caller, search: Search) 
 fn check_terms(terms: &[String], most: usize) -> Result<(), ApiError> {
     let fits = |term: &String| !term.is_empty() && term.len() <= TERM_BYTES;
     if terms.is_empty() || terms.len() > most || !terms.iter().all(fits) {
-        return Err(ApiError::BadField { field: "terms", reason: "none, too many, or one is too long".into() });
+        return Err(ApiError::BadField {
+            field: "terms",
+            reason: "none, too many, or one is too long".into(),
+        });
     }
     Ok(())
 }
@@ -105,7 +108,8 @@ fn confirmed_identity(
 ) -> Result<Option<(Vec<u8>, Releasable)>, ApiError> {
     let object = *patient.bytes();
     let Some(entry) = state::read::<PatientEntry>(view, Key::Patient(patient))? else { return Ok(None) };
-    let (Some(kept), Some(envelope)) = (branch.vault.stanza(&object)?, branch.vault.envelope(&object)?) else {
+    let (Some(kept), Some(envelope)) = (branch.vault.stanza(&object)?, branch.vault.envelope(&object)?)
+    else {
         return Ok(None);
     };
     if kept.pointer != entry.identity || Digest::of(&envelope) != entry.identity {
@@ -129,7 +133,10 @@ pub(crate) async fn keep_identity(
         let header = peek(&envelope)
             .ok()
             .filter(|header| header.object == object && header.content == Content::Identity)
-            .ok_or(ApiError::BadField { field: "envelope", reason: "it is not this patient's identity".into() })?;
+            .ok_or(ApiError::BadField {
+                field: "envelope",
+                reason: "it is not this patient's identity".into(),
+            })?;
         let pointer = Digest::of(&envelope);
         side.application.at_one_height(|view, _| {
             let enrolled: Option<PatientEntry> = state::read(view, Key::Patient(patient))?;
@@ -139,7 +146,9 @@ pub(crate) async fn keep_identity(
             super::records::check_suite(view, header.suite)
         })?;
         let context = release::wrap_context(&branch, object, header.version, pointer);
-        super::records::check_stanza(&keep.stanza.0, |stanza| unwrap(stanza, &branch.wrap, &context).is_ok())?;
+        super::records::check_stanza(&keep.stanza.0, |stanza| {
+            unwrap(stanza, &branch.wrap, &context).is_ok()
+        })?;
         let stored = branch.vault.put_envelope(Envelope {
             object,
             version: header.version,
@@ -177,10 +186,12 @@ pub(crate) async fn links(
             let looked = release::lookup(view, &caller, query.patient, query.lookup, now_s);
             let patient = proven(view, height, &Key::Patient(query.patient).bytes())?;
             let entry: Option<PatientEntry> = state::read(view, Key::Patient(query.patient))?;
-            let count = usize::try_from(entry.map_or(0, |entry| entry.links.size())).map_err(ApiError::internal)?;
+            let count =
+                usize::try_from(entry.map_or(0, |entry| entry.links.size())).map_err(ApiError::internal)?;
             // The list only grows at its end: cut to the length that is proven, it is that of this height.
             let linked = side.application.store().links_of(&query.patient)?;
-            let (records, branches) = linked.into_iter().take(count).map(|(record, at)| (record, at.0)).unzip();
+            let (records, branches) =
+                linked.into_iter().take(count).map(|(record, at)| (record, at.0)).unzip();
             let header = side.application.header(height)?.into();
             Ok((height, looked, Links { header, certificate: None, patient, records, branches }))
         });

@@ -18,8 +18,8 @@ use wardline_ledger::{Canonical, Chain, Key, LinkEntry, Receipt, RecordEntry, Re
 use wardline_policy::{Operation, Purpose};
 use wardline_store::{Envelope, Kept};
 use wardline_wire::{
-    AuditOutcome, Envelopes, EnvelopesQuery, KeepRecord, KeyRelease, Keys, KeysQuery, RECORDS_PER_REQUEST_MAX,
-    RecordKept,
+    AuditOutcome, Envelopes, EnvelopesQuery, KeepRecord, KeyRelease, Keys, KeysQuery,
+    RECORDS_PER_REQUEST_MAX, RecordKept,
 };
 
 /// Most bytes of sealed records in one answer.
@@ -31,7 +31,10 @@ pub(crate) fn check_suite(view: &dyn StateView, suite: Suite) -> Result<(), ApiE
     if writable & (1 << suite.code().saturating_sub(1)) != 0 {
         return Ok(());
     }
-    Err(ApiError::BadField { field: "envelope", reason: "its suite may not be written in this network".into() })
+    Err(ApiError::BadField {
+        field: "envelope",
+        reason: "its suite may not be written in this network".into(),
+    })
 }
 
 /// A stanza that does not open now would never open when somebody needs the record.
@@ -63,7 +66,10 @@ pub(crate) async fn keep(
             .filter(|header| {
                 header.object == object && header.content == Content::Record && header.version == keep.version
             })
-            .ok_or(ApiError::BadField { field: "envelope", reason: "it is not this version of this record".into() })?;
+            .ok_or(ApiError::BadField {
+                field: "envelope",
+                reason: "it is not this version of this record".into(),
+            })?;
         side.application.at_one_height(|view, _| check_suite(view, header.suite))?;
         let pointer = Digest::of(&keep.envelope.0);
         let agreed: Option<RecordEntry> =
@@ -158,14 +164,19 @@ pub(crate) async fn keys(
                 return Err(refused);
             }
         };
-        matter.objects =
-            query.records.iter().zip(&outcomes).map(|(record, outcome)| (*record, outcome.audited()).into()).collect();
+        matter.objects = query
+            .records
+            .iter()
+            .zip(&outcomes)
+            .map(|(record, outcome)| (*record, outcome.audited()).into())
+            .collect();
         let audit = audit::write(&branch, &caller, Operation::ReleaseKeys, heights, None, matter)?;
 
         let mut releases = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
             releases.push(match outcome {
-                Outcome::Release(held) => match release::to_session(&branch, &caller, heights, audit, &held)? {
+                Outcome::Release(held) => match release::to_session(&branch, &caller, heights, audit, &held)?
+                {
                     Some(sealed) => KeyRelease::Released { sealed: sealed.into() },
                     None => KeyRelease::Absent,
                 },
@@ -257,7 +268,12 @@ fn decide_one(
     Ok(match branch.vault.stanza(&object)? {
         // Of another version or envelope than the network agreed on, a key would open nothing that counts.
         Some(kept) if kept.version == agreed.version && kept.pointer == agreed.pointer => {
-            Outcome::Release(Releasable { object, version: kept.version, pointer: kept.pointer, stanza: kept.stanza })
+            Outcome::Release(Releasable {
+                object,
+                version: kept.version,
+                pointer: kept.pointer,
+                stanza: kept.stanza,
+            })
         }
         _ => Outcome::Absent,
     })

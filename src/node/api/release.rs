@@ -1,7 +1,7 @@
 //! What stands between a key and its release: a final lookup, fresh tips, a durable audit entry.
 
 use super::{auth::Caller, blocking, error::ApiError};
-use crate::{branch::{Branch, RunningChain}};
+use crate::branch::{Branch, RunningChain};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use wardline_crypto::{Digest, OsEntropy, ReleaseContext, Stanza, WrapContext, release, unwrap};
@@ -91,7 +91,9 @@ pub(crate) fn to_session(
     let context = wrap_context(branch, held.object, held.version, held.pointer);
     let opened = Stanza::decode(&held.stanza).and_then(|stanza| unwrap(&stanza, &branch.wrap, &context));
     let Ok(opened) = opened else {
-        tracing::error!("a kept key does not open any more: the vault is damaged or the wrapping key was changed");
+        tracing::error!(
+            "a kept key does not open any more: the vault is damaged or the wrapping key was changed"
+        );
         return Ok(None);
     };
     let context = ReleaseContext {

@@ -3,6 +3,7 @@
 use super::{
     audit,
     auth::{Caller, Claim, Signed},
+    blocking,
     body::{self, Received},
     chain,
     error::ApiError,
@@ -10,9 +11,9 @@ use super::{
 };
 use crate::branch::Branch;
 use axum::{
-    Json, Router,
+    Router,
     extract::{RawPathParams, Request, State},
-    http::{HeaderValue, Method as HttpMethod, StatusCode, header},
+    http::{HeaderValue, Method as HttpMethod, header},
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
@@ -27,7 +28,10 @@ pub(crate) fn router(branch: Arc<Branch>) -> Router {
     for route in ROUTES {
         router = router.route(route.path, endpoint(route));
     }
-    router.fallback(async || ApiError::NoRoute).method_not_allowed_fallback(async || ApiError::Method).with_state(branch)
+    router
+        .fallback(async || ApiError::NoRoute)
+        .method_not_allowed_fallback(async || ApiError::Method)
+        .with_state(branch)
 }
 
 fn endpoint(route: &'static Route) -> MethodRouter<Arc<Branch>> {
@@ -51,11 +55,10 @@ fn endpoint(route: &'static Route) -> MethodRouter<Arc<Branch>> {
 pub(crate) fn chain_of(route: RouteId) -> Chain {
     use RouteId::*;
     match route {
-        Hello | Genesis | Status | MainHeaders | MainBlock | MainProofs | SubmitMain | MainFinality | Audit => {
-            Chain::Main
-        }
-        SideHeaders | SideBlock | SideProofs | SubmitSide | SideFinality | SearchPatients | KeepIdentity | Links
-        | KeepRecord | Envelopes | ReleaseKeys => Chain::Side,
+        Hello | Genesis | Status | MainHeaders | MainBlock | MainProofs | SubmitMain | MainFinality
+        | Audit => Chain::Main,
+        SideHeaders | SideBlock | SideProofs | SubmitSide | SideFinality | SearchPatients | KeepIdentity
+        | Links | KeepRecord | Envelopes | ReleaseKeys => Chain::Side,
     }
 }
 
@@ -103,8 +106,9 @@ fn decided_by_handler(route: RouteId) -> bool {
     use RouteId::*;
     match route {
         SearchPatients | Links | Envelopes | ReleaseKeys => true,
-        Hello | Genesis | Status | MainHeaders | SideHeaders | MainBlock | SideBlock | MainProofs | SideProofs
-        | SubmitMain | SubmitSide | MainFinality | SideFinality | KeepIdentity | KeepRecord | Audit => false,
+        Hello | Genesis | Status | MainHeaders | SideHeaders | MainBlock | SideBlock | MainProofs
+        | SideProofs | SubmitMain | SubmitSide | MainFinality | SideFinality | KeepIdentity | KeepRecord
+        | Audit => false,
     }
 }
 
@@ -140,47 +144,68 @@ impl Call<'_> {
 async fn dispatch(route: RouteId, mut call: Call<'_>) -> Result<Response, ApiError> {
     let branch = Arc::clone(&call.branch);
     match route {
-        RouteId::Hello => ok(status::hello(&branch)),
-        RouteId::Genesis => ok(status::genesis(&branch)),
-        RouteId::Status => ok(status::status(branch, call.caller()?).await?),
-        RouteId::MainHeaders => ok(chain::headers(branch, Chain::Main, call.caller()?, call.query()?).await?),
-        RouteId::SideHeaders => ok(chain::headers(branch, Chain::Side, call.caller()?, call.query()?).await?),
-        RouteId::MainBlock => ok(chain::block(branch, Chain::Main, call.caller()?, call.path("height")?).await?),
-        RouteId::SideBlock => ok(chain::block(branch, Chain::Side, call.caller()?, call.path("height")?).await?),
-        RouteId::MainProofs => ok(chain::proofs(branch, Chain::Main, call.caller()?, call.json()?).await?),
-        RouteId::SideProofs => ok(chain::proofs(branch, Chain::Side, call.caller()?, call.json()?).await?),
-        RouteId::SubmitMain => ok(chain::submit(branch, Chain::Main, call.caller()?, call.json()?).await?),
-        RouteId::SubmitSide => ok(chain::submit(branch, Chain::Side, call.caller()?, call.json()?).await?),
+        RouteId::Hello => ok(status::hello(&branch)).await,
+        RouteId::Genesis => ok(status::genesis(&branch)).await,
+        RouteId::Status => ok(status::status(branch, call.caller()?).await?).await,
+        RouteId::MainHeaders => {
+            ok(chain::headers(branch, Chain::Main, call.caller()?, call.query()?).await?).await
+        }
+        RouteId::SideHeaders => {
+            ok(chain::headers(branch, Chain::Side, call.caller()?, call.query()?).await?).await
+        }
+        RouteId::MainBlock => {
+            ok(chain::block(branch, Chain::Main, call.caller()?, call.path("height")?).await?).await
+        }
+        RouteId::SideBlock => {
+            ok(chain::block(branch, Chain::Side, call.caller()?, call.path("height")?).await?).await
+        }
+        RouteId::MainProofs => {
+            ok(chain::proofs(branch, Chain::Main, call.caller()?, call.json()?).await?).await
+        }
+        RouteId::SideProofs => {
+            ok(chain::proofs(branch, Chain::Side, call.caller()?, call.json()?).await?).await
+        }
+        RouteId::SubmitMain => {
+            ok(chain::submit(branch, Chain::Main, call.caller()?, call.json()?).await?).await
+        }
+        RouteId::SubmitSide => {
+            ok(chain::submit(branch, Chain::Side, call.caller()?, call.json()?).await?).await
+        }
         RouteId::MainFinality => {
             ok(chain::finality(branch, Chain::Main, call.caller()?, call.path("id")?, call.query()?).await?)
+                .await
         }
         RouteId::SideFinality => {
             ok(chain::finality(branch, Chain::Side, call.caller()?, call.path("id")?, call.query()?).await?)
+                .await
         }
-        RouteId::SearchPatients => ok(patients::search(branch, call.caller()?, call.json()?).await?),
+        RouteId::SearchPatients => ok(patients::search(branch, call.caller()?, call.json()?).await?).await,
         RouteId::KeepIdentity => {
             ok(patients::keep_identity(branch, call.caller()?, call.path("patient")?, call.json()?).await?)
+                .await
         }
         RouteId::Links => {
             let body = call.received.bytes.clone();
-            ok(patients::links(branch, call.caller()?, call.json()?, body).await?)
+            ok(patients::links(branch, call.caller()?, call.json()?, body).await?).await
         }
         RouteId::KeepRecord => {
             let body = call.received.bytes.clone();
-            ok(records::keep(branch, call.caller()?, call.path("record")?, body).await?)
+            ok(records::keep(branch, call.caller()?, call.path("record")?, body).await?).await
         }
         RouteId::Envelopes => {
             let body = call.received.bytes.clone();
-            ok(records::envelopes(branch, call.caller()?, call.json()?, body).await?)
+            ok(records::envelopes(branch, call.caller()?, call.json()?, body).await?).await
         }
         RouteId::ReleaseKeys => {
             let body = call.received.bytes.clone();
-            ok(records::keys(branch, call.caller()?, call.json()?, body).await?)
+            ok(records::keys(branch, call.caller()?, call.json()?, body).await?).await
         }
-        RouteId::Audit => ok(audit::log(branch, call.caller()?, call.query()?).await?),
+        RouteId::Audit => ok(audit::log(branch, call.caller()?, call.query()?).await?).await,
     }
 }
 
-fn ok(answer: impl Serialize) -> Result<Response, ApiError> {
-    Ok((StatusCode::OK, Json(answer)).into_response())
+/// An answer as JSON; some have many megabytes, so none is written on a thread that serves connections.
+async fn ok(answer: impl Serialize + Send + 'static) -> Result<Response, ApiError> {
+    let bytes = blocking(move || serde_json::to_vec(&answer).map_err(ApiError::internal)).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }

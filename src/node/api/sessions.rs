@@ -76,7 +76,8 @@ impl Sessions {
                 return Err(NotAccepted::Full);
             }
         }
-        let known = sessions.entry(session).or_insert_with(|| Session { not_after_s, window: Window::default() });
+        let known =
+            sessions.entry(session).or_insert_with(|| Session { not_after_s, window: Window::default() });
         known.not_after_s = known.not_after_s.max(not_after_s);
         if known.window.accept(number) { Ok(()) } else { Err(NotAccepted::Replayed) }
     }

@@ -108,7 +108,14 @@ async fn roles_are_enforced(running: &Running) {
     let world = &running.world;
     let session = |name| world.session(name, now_s());
     // The whole table: who may use the routes that need one operation each.
-    for (name, home) in [("ward 1", 1), ("registrar 1", 1), ("operator 1", 1), ("auditor 1", 1), ("crew 2", 2), ("patient 1", 1)] {
+    for (name, home) in [
+        ("ward 1", 1),
+        ("registrar 1", 1),
+        ("operator 1", 1),
+        ("auditor 1", 1),
+        ("crew 2", 2),
+        ("patient 1", 1),
+    ] {
         let person = session(name);
         let entry = &world.person(name).entry;
         for route in ROUTES {
@@ -116,25 +123,26 @@ async fn roles_are_enforced(running: &Running) {
             let decision = wardline_policy::decide(&wardline_policy::Request {
                 own_branch: home == 1,
                 trusted_branch: true,
-                purpose: entry.roles.iter().find_map(|_| Some(wardline_policy::Purpose::Emergency)),
+                purpose: Some(wardline_policy::Purpose::Emergency),
                 kind: Some(wardline_policy::RecordKind::Allergy),
                 ..wardline_policy::Request::new(operation, entry.roles)
             });
-            let ask = Ask { body: b"{}".to_vec(), ..Ask::new(1, &person, route.method.name(), "") };
+            let body = match route.id {
+                // Refused for want of a lookup before the role is looked at: `release` has them.
+                RouteId::Links | RouteId::ReleaseKeys => continue,
+                RouteId::SearchPatients => json!({ "terms": ["name:nobody"] }).to_string(),
+                RouteId::Envelopes => json!({ "records": ["0".repeat(32)] }).to_string(),
+                _ if route.body_limit == 0 => String::new(),
+                _ => "{}".to_owned(),
+            };
             let target = filled(route.path);
-            let body = if route.body_limit == 0 { Vec::new() } else { ask.body.clone() };
-            let (status, answer) = running.ask(Ask { target: &target, body, ..ask }).await;
-            let refused = status == 403;
-            if !decision.allowed {
-                // Links and keys are refused for want of a lookup before the role is looked at; a bad body earlier.
-                let earlier = matches!(route.id, RouteId::Links | RouteId::ReleaseKeys | RouteId::Envelopes | RouteId::SearchPatients);
-                assert!(refused || (earlier && status == 400), "{name} {}: {status} {answer}", route.path);
-            } else {
-                assert!(!refused, "{name} {}: {answer}", route.path);
-            }
+            let ask = Ask { body: body.into(), ..Ask::new(1, &person, route.method.name(), &target) };
+            let (status, answer) = running.ask(ask).await;
+            assert_eq!(status == 403, !decision.allowed, "{name} {}: {status} {answer}", route.path);
         }
     }
-    let (status, problem) = running.post(1, &session("operator 1"), "/v1/patients/search", json!({"terms": ["name:x"]})).await;
+    let (status, problem) =
+        running.post(1, &session("operator 1"), "/v1/patients/search", json!({"terms": ["name:x"]})).await;
     assert_eq!((status, &problem["code"]), (403, &"forbidden".into()));
     assert!(problem["message"].as_str().unwrap().contains("operators see no patient data"), "{problem}");
 
@@ -162,7 +170,12 @@ async fn roles_are_enforced(running: &Running) {
     // Transactions in somebody else's name, of another branch, or of a role that may not.
     let (ward, other) = (session("ward 1"), session("ward 2"));
     let submit = |bytes: &[u8]| json!({ "transaction": wardline_wire::Base64(bytes.to_vec()).to_string() });
-    let foreign = world.lookup(&other, super::world::lookup_id("a"), patient_id("a"), wardline_policy::Purpose::Treatment);
+    let foreign = world.lookup(
+        &other,
+        super::world::lookup_id("a"),
+        patient_id("a"),
+        wardline_policy::Purpose::Treatment,
+    );
     assert_eq!(running.post(1, &ward, "/v1/side/transactions", submit(&foreign)).await.1["code"], "session");
     let enrol = world.enrol(&ward, patient_id("a"));
     assert_eq!(running.post(1, &ward, "/v1/side/transactions", submit(&enrol)).await.1["code"], "forbidden");
@@ -184,7 +197,8 @@ async fn bad_requests_are_refused_in_good_order(running: &Running) {
     assert_eq!((status, &problem["code"]), (404, &"no_route".into()));
     assert_eq!(running.send(1, "POST", "/v1/hello", &[], b"").await.1["code"], "method");
     assert_eq!(running.send(1, "HEAD", "/v1/hello", &[], b"").await.0, 405);
-    let (status, problem) = running.post(1, &ward, "/v1/patients/search", json!({"terms": ["x".repeat(70_000)]})).await;
+    let (status, problem) =
+        running.post(1, &ward, "/v1/patients/search", json!({"terms": ["x".repeat(70_000)]})).await;
     assert_eq!((status, &problem["code"]), (413, &"too_large".into()));
     let chunked = [("transfer-encoding", "chunked".to_owned())];
     let (status, _) = running.send(1, "GET", "/v1/hello", &chunked, b"").await;
@@ -230,7 +244,11 @@ async fn dead_and_slow_connections_are_closed() {
     };
     closes("a silent connection", b"").await;
     closes("half a head", b"GET /v1/hello HTTP/1.1\r\nhost: x\r\n").await;
-    let answer = closes("a body that stops", b"GET /v1/hello HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    let answer = closes(
+        "a body that stops",
+        b"GET /v1/hello HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n",
+    )
+    .await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     closes("an idle connection", b"GET /v1/hello HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let mut plain = tokio::net::TcpStream::connect(running.node(1).api_address()).await.unwrap();
@@ -239,7 +257,9 @@ async fn dead_and_slow_connections_are_closed() {
     assert!(ended.is_ok(), "no handshake, and it stays open");
     let mut garbage = tokio::net::TcpStream::connect(running.node(1).api_address()).await.unwrap();
     garbage.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    let _ = timeout(Duration::from_secs(10), garbage.read_to_end(&mut nothing)).await.expect("plain HTTP stays open");
+    let _ = timeout(Duration::from_secs(10), garbage.read_to_end(&mut nothing))
+        .await
+        .expect("plain HTTP stays open");
     assert!(began.elapsed() < Duration::from_secs(40));
     assert_eq!(running.send(1, "GET", "/v1/hello", &[], b"").await.0, 200, "and others are served");
 
@@ -253,8 +273,12 @@ async fn an_institute_has_no_side_chain_and_no_file_of_it() {
     let running = Running::start(&[1, 2, 3, 4, INSTITUTE]).await;
     let researcher = running.world.session("researcher", now_s());
     let supervisor = running.world.session("admin 1", now_s());
-    for route in ROUTES.iter().filter(|route| super::super::api::router::chain_of(route.id) == wardline_ledger::Chain::Side) {
-        let (status, problem) = running.send(INSTITUTE, route.method.name(), &filled(route.path), &[], b"").await;
+    for route in ROUTES
+        .iter()
+        .filter(|route| super::super::api::router::chain_of(route.id) == wardline_ledger::Chain::Side)
+    {
+        let (status, problem) =
+            running.send(INSTITUTE, route.method.name(), &filled(route.path), &[], b"").await;
         assert_eq!((status, &problem["code"]), (404, &"no_route".into()), "{}", route.path);
     }
     let revoke = running.world.revoke("patient 1");

@@ -188,11 +188,16 @@ impl Running {
     }
 
     pub async fn post(&self, branch: u16, session: &Session, target: &str, body: Value) -> (u16, Value) {
-        self.ask(Ask { body: serde_json::to_vec(&body).unwrap(), ..Ask::new(branch, session, "POST", target) }).await
+        self.ask(Ask {
+            body: serde_json::to_vec(&body).unwrap(),
+            ..Ask::new(branch, session, "POST", target)
+        })
+        .await
     }
 
     pub async fn put(&self, branch: u16, session: &Session, target: &str, body: Value) -> (u16, Value) {
-        self.ask(Ask { body: serde_json::to_vec(&body).unwrap(), ..Ask::new(branch, session, "PUT", target) }).await
+        self.ask(Ask { body: serde_json::to_vec(&body).unwrap(), ..Ask::new(branch, session, "PUT", target) })
+            .await
     }
 
     /// Hands a transaction in and waits until it is final at this branch.
@@ -246,7 +251,11 @@ fn parse(answer: &[u8]) -> (u16, Value) {
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     let body = answer.get(end + 4..).unwrap_or_default();
-    let body = if head.to_lowercase().contains("transfer-encoding: chunked") { unchunked(body) } else { body.to_vec() };
+    let body = if head.to_lowercase().contains("transfer-encoding: chunked") {
+        unchunked(body)
+    } else {
+        body.to_vec()
+    };
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 

@@ -97,7 +97,9 @@ impl Mischief {
                 let operator = world.session("operator 1", NOW);
                 world.storage(&operator, record, 1, RecordKind::Visit, &[1, 2])
             }
-            Self::SameRecordAgain => world.storage(&ward, record_id("record 0"), 1, RecordKind::Allergy, &[1, 2]),
+            Self::SameRecordAgain => {
+                world.storage(&ward, record_id("record 0"), 1, RecordKind::Allergy, &[1, 2])
+            }
             Self::TooFewReceipts => storage(&[1]),
             Self::ForgedReceipt => {
                 let mut transaction = Transaction::decode(&storage(&[1, 2])).unwrap();
@@ -157,7 +159,9 @@ fn every_kind_of_bad_block_is_refused_by_the_check_itself() {
     let good = honest.propose(&first, &[], now_ms).unwrap();
     let fresh = cluster.open(1);
     fresh.apply(&first);
-    for (mischief, judge) in Mischief::ALL.iter().flat_map(|mischief| [(mischief, &honest), (mischief, &fresh)]) {
+    for (mischief, judge) in
+        Mischief::ALL.iter().flat_map(|mischief| [(mischief, &honest), (mischief, &fresh)])
+    {
         let bad = mischief.spoil(&cluster.world, &good);
         assert_ne!(bad, good, "{mischief:?}");
         let refused = !judge.verify(&bad, &[], now_ms);
@@ -175,7 +179,10 @@ fn every_kind_of_bad_block_is_refused_by_the_check_itself() {
     assert!(fresh.verify(&next, std::slice::from_ref(&good), now_ms));
     assert!(!fresh.verify(&next, &[], now_ms), "not without its parent");
     for mischief in Mischief::ALL.iter().filter(|mischief| mischief.keeps_the_frame()) {
-        assert!(!fresh.verify(&mischief.spoil(&cluster.world, &next), std::slice::from_ref(&good), now_ms), "{mischief:?}");
+        assert!(
+            !fresh.verify(&mischief.spoil(&cluster.world, &next), std::slice::from_ref(&good), now_ms),
+            "{mischief:?}"
+        );
     }
 }
 
@@ -237,7 +244,8 @@ impl Application for Rogue {
     fn propose(&self, parent: &Block, pending: &[Block], now_ms: u64) -> Option<Block> {
         let good = self.honest.propose(parent, pending, now_ms)?;
         let mut tried = self.tried.lock().unwrap();
-        let kinds: Vec<Mischief> = Mischief::ALL.into_iter().filter(|mischief| mischief.keeps_the_frame()).collect();
+        let kinds: Vec<Mischief> =
+            Mischief::ALL.into_iter().filter(|mischief| mischief.keeps_the_frame()).collect();
         let mischief = kinds[tried.len() % kinds.len()];
         let bad = mischief.spoil(&self.world, &good);
         tried.push((mischief, Digest::of(&bad.header)));
@@ -282,13 +290,15 @@ fn a_leader_that_tries_everything_gets_nothing_final_and_the_chain_goes_on() {
         for node in [0, 1, 2, 4] {
             cluster.start(simulation, node).await;
         }
-        let rogue = Rogue { honest: cluster.open(3), world: Arc::clone(&cluster.world), tried: Arc::clone(&tried) };
+        let rogue =
+            Rogue { honest: cluster.open(3), world: Arc::clone(&cluster.world), tried: Arc::clone(&tried) };
         simulation.start(3, Arc::new(rogue)).await.unwrap();
         let mut number = 0;
         while tried.lock().unwrap().len() < kinds {
             assert!(number < 500, "the rogue leads too rarely: {}", tried.lock().unwrap().len());
             cluster.submit(simulation, number % 3, number);
-            let done = simulation.run_until(Duration::from_secs(60), |_| (0..3).all(|node| cluster.has(node, number)));
+            let done = simulation
+                .run_until(Duration::from_secs(60), |_| (0..3).all(|node| cluster.has(node, number)));
             assert!(done.await, "transaction {number} did not become final");
             number += 1;
         }

@@ -10,8 +10,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 use wardline_crypto::{
-    Content, DataKey, Digest, Domain, Held, OsEntropy, ReleaseContext, Signature, Stanza, Suite, WrapContext, accept,
-    combine, merkle, open, wrap_shares, wrap_whole,
+    Content, DataKey, Digest, Domain, Held, OsEntropy, ReleaseContext, Signature, Stanza, Suite, WrapContext,
+    accept, combine, merkle, open, wrap_shares, wrap_whole,
 };
 use wardline_ledger::{
     AccessEntry, BranchId, Canonical, Header, Key, PatientEntry, Receipt, RecordId, StateProof,
@@ -50,7 +50,8 @@ fn stanzas(world: &World, envelope: &[u8], record: RecordId, key: &DataKey) -> V
 async fn keep_record(running: &Running, ward: &Session, record: RecordId) {
     let (envelope, key) = running.world.record(record);
     for (branch, stanza) in stanzas(&running.world, &envelope, record, &key) {
-        let body = json!({ "home": 1, "version": 1, "envelope": b64(&envelope), "stanza": b64(&stanza.encode()) });
+        let body =
+            json!({ "home": 1, "version": 1, "envelope": b64(&envelope), "stanza": b64(&stanza.encode()) });
         let (status, answer) = running.put(branch, ward, &format!("/v1/records/{record}"), body).await;
         assert_eq!(status, 200, "{answer}");
         let receipt = Receipt::decode(&bytes(&answer["receipt"])).unwrap();
@@ -84,7 +85,8 @@ async fn a_patients_data_comes_out_where_it_may_and_nowhere_else() {
     for (record, whose) in [(visit, patient), (operation, patient), (pending, patient), (foreign, other)] {
         running.make_final(1, &ward, "side", &world.link(&ward, record, whose, 1)).await;
     }
-    let kinds = [(visit, RecordKind::Visit), (operation, RecordKind::Operation), (foreign, RecordKind::Visit)];
+    let kinds =
+        [(visit, RecordKind::Visit), (operation, RecordKind::Operation), (foreign, RecordKind::Visit)];
     let mut last = Digest::ZERO;
     for (record, kind) in kinds {
         let storage = world.storage(&ward, record, 1, kind, &[1, 2, 3]);
@@ -110,11 +112,16 @@ async fn a_patients_data_comes_out_where_it_may_and_nowhere_else() {
 
     running.stop_branch(1).await;
     let files = running.directory(1);
-    let secrets: [&[u8]; 4] = [TERM.as_bytes(), b"meihua", b"what the doctor wrote", b"a name and a birth date"];
+    let secrets: [&[u8]; 4] =
+        [TERM.as_bytes(), b"meihua", b"what the doctor wrote", b"a name and a birth date"];
     for file in std::fs::read_dir(files).unwrap().filter(|file| file.as_ref().unwrap().path().is_file()) {
         let (name, held) = (file.as_ref().unwrap().path(), std::fs::read(file.unwrap().path()).unwrap());
         for secret in secrets {
-            assert!(!held.windows(secret.len()).any(|window| window == secret), "plain text in {}", name.display());
+            assert!(
+                !held.windows(secret.len()).any(|window| window == secret),
+                "plain text in {}",
+                name.display()
+            );
         }
     }
     running.stop().await;
@@ -140,7 +147,8 @@ async fn identities(running: &Running, registrar: &Session, doctor: &Session) {
             assert_eq!(running.put(branch, registrar, &target, body.clone()).await.1["new"], false);
             assert_eq!(running.put(branch, doctor, &target, body).await.0, 403);
         }
-        let (other, key) = world.sealed(*patient.bytes(), Content::Identity, Suite::Cascade, b"somebody else");
+        let (other, key) =
+            world.sealed(*patient.bytes(), Content::Identity, Suite::Cascade, b"somebody else");
         let stanza = whole(world, 1, &other, *patient.bytes(), &key).encode();
         let body = json!({ "envelope": b64(&other), "stanza": b64(&stanza), "terms": ["x"] });
         let (status, problem) = running.put(1, registrar, &format!("/v1/identities/{patient}"), body).await;
@@ -151,7 +159,8 @@ async fn identities(running: &Running, registrar: &Session, doctor: &Session) {
 async fn search(running: &Running, doctor: &Session) {
     let world = &running.world;
     let find = async |branch, terms: &[&str]| {
-        let (status, found) = running.post(branch, doctor, "/v1/patients/search", json!({ "terms": terms })).await;
+        let (status, found) =
+            running.post(branch, doctor, "/v1/patients/search", json!({ "terms": terms })).await;
         assert_eq!(status, 200, "{found}");
         found
     };
@@ -219,7 +228,8 @@ async fn records_are_kept_strictly(running: &Running, ward: &Session, record: Re
 
 async fn links(running: &Running, doctor: &Session, crew: &Session) {
     let ask = async |session, patient, lookup| {
-        let query = json!({ "patient": patient_id(patient).to_string(), "lookup": lookup_id(lookup).to_string() });
+        let query =
+            json!({ "patient": patient_id(patient).to_string(), "lookup": lookup_id(lookup).to_string() });
         running.post(2, session, "/v1/patients/links", query).await
     };
     let (status, answer) = ask(doctor, "mei", "advice").await;
@@ -234,16 +244,22 @@ async fn links(running: &Running, doctor: &Session, crew: &Session) {
         .iter()
         .zip(answer["branches"].as_array().unwrap())
         .map(|(record, branch)| {
-            (record.as_str().unwrap().parse().unwrap(), BranchId(branch.as_u64().unwrap().try_into().unwrap()))
+            (
+                record.as_str().unwrap().parse().unwrap(),
+                BranchId(branch.as_u64().unwrap().try_into().unwrap()),
+            )
         })
         .collect();
     assert_eq!(listed.len(), 3);
     assert!(PatientEntry::decode(&value).unwrap().proves_whole(&listed));
     assert!(answer["certificate"].is_string());
 
-    for (session, patient, lookup) in
-        [(doctor, "other", "advice"), (crew, "mei", "advice"), (doctor, "mei", "emergency"), (doctor, "mei", "never")]
-    {
+    for (session, patient, lookup) in [
+        (doctor, "other", "advice"),
+        (crew, "mei", "advice"),
+        (doctor, "mei", "emergency"),
+        (doctor, "mei", "never"),
+    ] {
         let (status, problem) = ask(session, patient, lookup).await;
         assert_eq!((status, &problem["code"]), (403, &"no_lookup".into()), "{patient} {lookup}");
     }
@@ -255,7 +271,14 @@ fn query(lookup: &str, patient: &str, records: &[&str]) -> Value {
 }
 
 /// Opens what a branch released for one record.
-fn released(running: &Running, session: &Session, branch: u16, record: &str, answer: &Value, at: usize) -> Held {
+fn released(
+    running: &Running,
+    session: &Session,
+    branch: u16,
+    record: &str,
+    answer: &Value,
+    at: usize,
+) -> Held {
     let (envelope, _) = running.world.record(record_id(record));
     let context = ReleaseContext {
         network: running.world.network,
@@ -279,7 +302,9 @@ async fn keys(running: &Running, doctor: &Session) {
 
     let (status, answer) = ask(1, query("advice", "mei", &["visit", "pending", "operation"])).await;
     assert_eq!(status, 200, "{answer}");
-    let Held::Whole(key) = released(running, doctor, 1, "visit", &answer, 0) else { panic!("a share at home") };
+    let Held::Whole(key) = released(running, doctor, 1, "visit", &answer, 0) else {
+        panic!("a share at home")
+    };
     assert_eq!(open(&key, &envelope).unwrap().1.expose(), b"what the doctor wrote");
     assert_eq!(answer["releases"][1]["outcome"], "withheld", "not final on the main chain");
     assert_eq!(answer["releases"][2]["outcome"], "released");
@@ -287,7 +312,9 @@ async fn keys(running: &Running, doctor: &Session) {
     let mut shares = Vec::new();
     for branch in [2, 3] {
         let (_, answer) = ask(branch, query("advice", "mei", &["visit"])).await;
-        let Held::Share(share) = released(running, doctor, branch, "visit", &answer, 0) else { panic!("whole") };
+        let Held::Share(share) = released(running, doctor, branch, "visit", &answer, 0) else {
+            panic!("whole")
+        };
         shares.push(share);
     }
     assert_eq!(open(&combine(&shares).unwrap(), &envelope).unwrap().1.expose(), b"what the doctor wrote");
@@ -316,12 +343,16 @@ async fn crews_get_the_emergency_subset(running: &Running, crew: &Session) {
 
 async fn envelopes(running: &Running, doctor: &Session) {
     let records = ["visit", "never made"].map(|record| record_id(record).to_string());
-    let (status, answer) = running.post(2, doctor, "/v1/records/envelopes", json!({ "records": records })).await;
+    let (status, answer) =
+        running.post(2, doctor, "/v1/records/envelopes", json!({ "records": records })).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(bytes(&answer["envelopes"][0]), running.world.record(record_id("visit")).0);
     assert!(answer["envelopes"][1].is_null());
     let operator = running.world.session("operator 1", now_s());
-    assert_eq!(running.post(2, &operator, "/v1/records/envelopes", json!({ "records": records })).await.0, 403);
+    assert_eq!(
+        running.post(2, &operator, "/v1/records/envelopes", json!({ "records": records })).await.0,
+        403
+    );
 }
 
 async fn audit(running: &Running, admin: &Session) {
@@ -336,14 +367,22 @@ async fn audit(running: &Running, admin: &Session) {
     for (number, entry) in entries.iter().enumerate() {
         assert_eq!(entry.sequence, number as u64);
         let signature = Signature::from_bytes(entry.signature);
-        assert!(entry.grant.session.verify(Domain::Request, &entry.request_line, &signature), "nobody is framed");
+        assert!(
+            entry.grant.session.verify(Domain::Request, &entry.request_line, &signature),
+            "nobody is framed"
+        );
         if !entry.body.is_empty() {
-            assert!(entry.request_line.ends_with(Digest::of(&entry.body).bytes()), "the body is the one signed");
+            assert!(
+                entry.request_line.ends_with(Digest::of(&entry.body).bytes()),
+                "the body is the one signed"
+            );
         }
     }
     let doctor = running.world.person("ward 2").entry.id;
-    let opened: Vec<&AuditEntry> =
-        entries.iter().filter(|entry| entry.grant.staff == doctor && entry.lookup.is_some() && entry.allowed).collect();
+    let opened: Vec<&AuditEntry> = entries
+        .iter()
+        .filter(|entry| entry.grant.staff == doctor && entry.lookup.is_some() && entry.allowed)
+        .collect();
     assert_eq!(opened.len(), 1, "one release at branch 1");
     assert_eq!(opened[0].purpose, Some(Purpose::Treatment));
     let outcomes: Vec<AuditOutcome> = opened[0].objects.iter().map(|object| object.outcome).collect();
@@ -364,7 +403,9 @@ async fn audit(running: &Running, admin: &Session) {
             let header = Header::decode(&bytes(&proofs["header"])).unwrap();
             let proof = StateProof::from_bytes(&bytes(&proofs["entries"][0]["proof"])).unwrap();
             let value = value.as_str().map(|text| text.parse::<Base64>().unwrap().0);
-            proof.verify(&header.state_root, &Key::AccessRoot(BranchId(1)).bytes(), value.as_deref()).unwrap();
+            proof
+                .verify(&header.state_root, &Key::AccessRoot(BranchId(1)).bytes(), value.as_deref())
+                .unwrap();
             value.is_some_and(|value| AccessEntry::decode(&value).unwrap().size >= 5)
         })
         .await;
@@ -385,7 +426,10 @@ async fn a_branch_that_is_cut_off_releases_nothing(running: &mut Running, ward: 
         ("/v1/records/keys", asked()),
         ("/v1/records/envelopes", json!({ "records": [record_id("visit").to_string()] })),
         ("/v1/patients/search", json!({ "terms": [TERM] })),
-        ("/v1/patients/links", json!({ "patient": patient_id("mei").to_string(), "lookup": lookup_id("advice").to_string() })),
+        (
+            "/v1/patients/links",
+            json!({ "patient": patient_id("mei").to_string(), "lookup": lookup_id("advice").to_string() }),
+        ),
     ] {
         let (status, problem) = running.post(1, doctor, target, body).await;
         assert_eq!((status, &problem["code"]), (503, &"not_fresh".into()), "{target}");

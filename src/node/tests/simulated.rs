@@ -30,8 +30,13 @@ const SHORT: Duration = Duration::from_secs(30);
 const LONG: Duration = Duration::from_secs(180);
 
 /// A clock that the story sets, so that runs can be repeated exactly.
-#[derive(Default)]
 pub(super) struct Story(AtomicU64);
+
+impl Story {
+    pub fn at(now_s: u64) -> Self {
+        Self(AtomicU64::new(now_s))
+    }
+}
 
 impl Clock for Story {
     fn now_s(&self) -> u64 {
@@ -56,16 +61,8 @@ impl Cluster {
 
     pub fn of(world: Arc<World>, chain: Chain) -> Self {
         let members = if chain == Chain::Main { vec![1, 2, 3, 4, INSTITUTE] } else { vec![1, 2, 3, 4] };
-        let clock = Arc::new(Story::default());
-        clock.0.store(NOW, Ordering::Relaxed);
-        Self {
-            world,
-            chain,
-            members,
-            clock,
-            directory: TempDir::new().unwrap(),
-            running: BTreeMap::new(),
-        }
+        let clock = Arc::new(Story::at(NOW));
+        Self { world, chain, members, clock, directory: TempDir::new().unwrap(), running: BTreeMap::new() }
     }
 
     pub fn scenario(&self, seed: u64) -> Scenario {
@@ -150,7 +147,8 @@ impl Cluster {
             let common = longest.len().min(digests.len());
             assert_eq!(longest[..common], digests[..common], "two histories");
             let height = node.height();
-            let root = node.store().view(|view| Ok(wardline_ledger::tree::root(view, height).unwrap())).unwrap();
+            let root =
+                node.store().view(|view| Ok(wardline_ledger::tree::root(view, height).unwrap())).unwrap();
             let newest = node.header(height).unwrap();
             assert!(newest.ends_with(root.bytes()), "the state is the one that the header commits to");
             longest = if digests.len() > longest.len() { digests } else { longest };
@@ -239,7 +237,10 @@ fn a_crash_of_one_and_of_all_loses_nothing_that_was_taken() {
             cluster.start_all(simulation).await;
             cluster.settle(simulation, LONG).await;
             for taken in 0..number {
-                assert!((0..members).all(|node| cluster.has(node, taken)), "{chain}: transaction {taken} is lost");
+                assert!(
+                    (0..members).all(|node| cluster.has(node, taken)),
+                    "{chain}: transaction {taken} is lost"
+                );
             }
             cluster.one_history();
         });
@@ -309,7 +310,8 @@ fn a_change_of_validators_takes_effect_with_the_next_epoch() {
         let change = cluster.world.registry(1, RegistryEntry::Validators { chain: Chain::Main, set });
         simulation.submit(1, change.into()).unwrap();
         // Filler blocks lead to the end of the epoch, and no further.
-        let reached = simulation.run_until(LONG, |_| cluster.running.values().all(|node| node.height() >= 7)).await;
+        let reached =
+            simulation.run_until(LONG, |_| cluster.running.values().all(|node| node.height() >= 7)).await;
         assert!(reached, "heights {:?}", simulation.heights());
         for node in cluster.running.values() {
             assert_eq!(node.validators(1).map(|keys| keys.len()), Some(5));
@@ -353,11 +355,32 @@ fn what_no_block_takes_is_dropped_everywhere_and_remembered() {
         assert_eq!(agreed.iter().filter(|agreed| **agreed).count(), 1, "{agreed:?}");
         let lost = ids[usize::from(agreed[0])];
         let told = cluster.running.values().filter_map(|node| node.refusal(&lost)).collect::<Vec<_>>();
-        assert!(!told.is_empty());
+        assert!(!told.is_empty(), "the node that took it says so");
         assert!(told.iter().all(|(code, _)| code == "lookup.exists"), "{told:?}");
         // A block in which it once was is never made again.
         let heights = simulation.heights();
         simulation.run_for(Duration::from_secs(60)).await;
         assert_eq!(simulation.heights(), heights, "an idle chain stands still");
+    });
+}
+
+#[test]
+fn who_never_proposes_forgets_what_no_block_takes() {
+    let mut cluster = Cluster::new(Chain::Main, 512);
+    cluster.scenario(8).run(async |simulation| {
+        cluster.start_all(simulation).await;
+        let ward = cluster.world.session("ward 1", NOW);
+        let storage = |kind| cluster.world.storage(&ward, record_id("one name"), 1, kind, &[1, 2]);
+        let (first, second) = (storage(RecordKind::Visit), storage(RecordKind::Allergy));
+        simulation.partition(&[&[0, 1, 2, 3], &[4]]).await;
+        simulation.submit(0, first.into()).unwrap();
+        simulation.submit(4, second.clone().into()).unwrap();
+        let agreed = simulation.run_until(SHORT, |_| cluster.node(0).height() == 1).await;
+        assert!(agreed);
+        assert!(cluster.node(4).is_waiting(&Digest::of(&second)));
+        simulation.heal().await;
+        cluster.settle(simulation, LONG).await;
+        let (code, _) = cluster.node(4).refusal(&Digest::of(&second)).unwrap();
+        assert_eq!(code, "storage.version");
     });
 }

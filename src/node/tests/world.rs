@@ -3,12 +3,13 @@
 use crate::{BranchAddresses, BranchSecrets};
 use std::{collections::BTreeMap, net::TcpListener};
 use wardline_crypto::{
-    AgreementKey, Content, DataKey, Digest, Entropy, Header as EnvelopeHeader, Secret, SeededEntropy, Signature, SigningKey,
-    Suite, seal,
+    AgreementKey, Content, DataKey, Digest, Entropy, Header as EnvelopeHeader, Secret, SeededEntropy,
+    Signature, SigningKey, Suite, seal,
 };
 use wardline_ledger::{
-    Approval, Assent, Body, BranchId, Canonical, Enrol, Genesis, Grant, Link, Lookup, LookupId, NetworkPolicy,
-    PatientId, Receipt, RecordId, Registry, RegistryEntry, StaffEntry, StaffId, Storage, Transaction,
+    Approval, Assent, Body, BranchId, Canonical, Enrol, Genesis, Grant, Link, Lookup, LookupId,
+    NetworkPolicy, PatientId, Receipt, RecordId, Registry, RegistryEntry, StaffEntry, StaffId, Storage,
+    Transaction,
 };
 use wardline_policy::{Purpose, RecordKind, Role, Roles};
 
@@ -96,7 +97,8 @@ impl World {
                 main: address(),
                 side: trusted.then(address),
             };
-            participants.push(own.participant(BranchId(id), &format!("Branch {id}"), trusted, &addresses).unwrap());
+            participants
+                .push(own.participant(BranchId(id), &format!("Branch {id}"), trusted, &addresses).unwrap());
             secrets.insert(id, own.encode().expose().to_vec());
         }
         let mut people = BTreeMap::new();
@@ -173,7 +175,13 @@ impl World {
         self.sealed(*record.bytes(), Content::Record, Suite::Cascade, b"what the doctor wrote")
     }
 
-    pub fn sealed(&self, object: [u8; 16], content: Content, suite: Suite, plain: &[u8]) -> (Vec<u8>, DataKey) {
+    pub fn sealed(
+        &self,
+        object: [u8; 16],
+        content: Content,
+        suite: Suite,
+        plain: &[u8],
+    ) -> (Vec<u8>, DataKey) {
         let mut entropy = SeededEntropy::new(u64::from_be_bytes(*object.first_chunk().unwrap()));
         let key = DataKey::generate(&mut entropy);
         let header = EnvelopeHeader { suite, content, object, version: 1 };
@@ -194,16 +202,35 @@ impl World {
     }
 
     /// A storage transaction with receipts of these branches.
-    pub fn storage(&self, by: &Session, record: RecordId, branch: u16, kind: RecordKind, holders: &[u16]) -> Vec<u8> {
+    pub fn storage(
+        &self,
+        by: &Session,
+        record: RecordId,
+        branch: u16,
+        kind: RecordKind,
+        holders: &[u16],
+    ) -> Vec<u8> {
         let (envelope, _) = self.record(record);
         let (pointer, size) = (Digest::of(&envelope), u32::try_from(envelope.len()).unwrap());
         let receipts = holders
             .iter()
-            .map(|id| Receipt::sign(&self.secrets(*id).signing, &self.network, &record, &pointer, size, BranchId(*id)))
+            .map(|id| {
+                Receipt::sign(
+                    &self.secrets(*id).signing,
+                    &self.network,
+                    &record,
+                    &pointer,
+                    size,
+                    BranchId(*id),
+                )
+            })
             .collect();
         let assent = Assent::NetworkDefault(1);
         let branch = BranchId(branch);
-        self.by(by, Body::Storage(Storage { record, branch, kind, pointer, size, version: 1, assent, receipts }))
+        self.by(
+            by,
+            Body::Storage(Storage { record, branch, kind, pointer, size, version: 1, assent, receipts }),
+        )
     }
 
     /// A registry change, approved by both administrators.
