@@ -1,0 +1,265 @@
+//! Lookup: purpose and reason, before anything of a patient's history is asked for.
+//!
+//! It must not fetch anything by itself: the history is asked for only when the lookup is final and verified.
+
+use crate::{
+    effects::Effect,
+    keymap::Place,
+    message::{Action, Edit, Outcome, Ticket},
+    model::{Dialog, Model, Pending},
+    screens::history,
+    theme::Tone,
+    widgets::{
+        canvas::{Canvas, indent, row, wrap},
+        field::TextField,
+        patient::particulars,
+        table::moved,
+    },
+};
+use ratatui::layout::Rect;
+use wardline_client::FinalLookup;
+use wardline_ledger::PatientId;
+use wardline_policy::{Operation, Purpose};
+use wardline_record::Identity;
+
+/// Most bytes of a reason, as the ledger has it.
+const REASON_MAX: usize = 200;
+/// Reasons that are given most often.
+const USUAL: &[&str] =
+    &["Visit today", "Ward round", "Appointment ahead", "Patient on the telephone", "Emergency"];
+
+/// Which part takes the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// The list of purposes.
+    Purpose,
+    /// The list of usual reasons.
+    Usual,
+    /// The reason's field.
+    Reason,
+}
+
+/// The dialog's state.
+#[derive(Debug)]
+pub struct Lookup {
+    /// Who is meant.
+    pub patient: PatientId,
+    /// Who that is.
+    pub identity: Identity,
+    /// Every purpose, with why the person may not have it.
+    pub purposes: Vec<(Purpose, Option<String>)>,
+    /// The chosen purpose.
+    pub purpose: usize,
+    /// The marked usual reason.
+    pub usual: usize,
+    /// The reason.
+    pub reason: TextField,
+    /// Which part takes the keys.
+    pub focus: Focus,
+    /// What is wrong, shown beside the part.
+    pub error: Option<String>,
+    /// The lookup is on its way.
+    pub pending: Option<Pending>,
+}
+
+impl Lookup {
+    /// Opens on the first purpose that is allowed.
+    pub fn new(model: &Model, patient: PatientId, identity: Identity) -> Self {
+        let purposes: Vec<_> = Purpose::ALL
+            .iter()
+            .map(|&purpose| (purpose, model.refusal_for(Operation::SubmitLookup, Some(purpose))))
+            .collect();
+        let purpose = purposes.iter().position(|(_, refusal)| refusal.is_none()).unwrap_or(0);
+        Self {
+            patient,
+            identity,
+            purposes,
+            purpose,
+            usual: 0,
+            reason: TextField::new("", REASON_MAX),
+            focus: Focus::Purpose,
+            error: None,
+            pending: None,
+        }
+    }
+
+    /// Where keys go.
+    pub fn place(&self) -> Place {
+        match (self.pending, self.focus) {
+            (Some(_), _) => Place::LookupWaiting,
+            (None, Focus::Purpose) => Place::LookupPurpose,
+            (None, Focus::Usual) => Place::LookupUsual,
+            (None, Focus::Reason) => Place::LookupReason,
+        }
+    }
+
+    /// One step of typing.
+    pub fn edit(&mut self, edit: Edit) {
+        self.error = None;
+        self.reason.edit(edit);
+    }
+
+    fn step(&mut self, forward: bool) {
+        self.error = None;
+        self.focus = match (self.focus, forward) {
+            (Focus::Purpose, true) | (Focus::Reason, false) => Focus::Usual,
+            (Focus::Usual, true) | (Focus::Purpose, false) => Focus::Reason,
+            (Focus::Reason, true) | (Focus::Usual, false) => Focus::Purpose,
+        };
+    }
+
+    /// Up and down go through the lists, and from the end of one to the next.
+    fn move_by(&mut self, by: isize) {
+        self.error = None;
+        let (selected, count) = match self.focus {
+            Focus::Purpose => (&mut self.purpose, self.purposes.len()),
+            Focus::Usual => (&mut self.usual, USUAL.len()),
+            Focus::Reason => return,
+        };
+        let before = *selected;
+        *selected = moved(before, count, by);
+        let over_the_end = *selected == before && matches!(by, 1 | -1);
+        if over_the_end && (self.focus, by) != (Focus::Purpose, -1) {
+            self.step(by > 0);
+        }
+    }
+}
+
+/// What an action does while the dialog is on top.
+pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    let Some(Dialog::Lookup(lookup)) = model.dialogs.last_mut() else { return Vec::new() };
+    match action {
+        Action::Accept => return accept(model),
+        Action::Back => {
+            let pending = lookup.pending.take();
+            model.dialogs.pop();
+            return pending.map(|pending| Effect::Cancel(pending.ticket)).into_iter().collect();
+        }
+        Action::Next => lookup.step(true),
+        Action::Previous => lookup.step(false),
+        Action::Up => lookup.move_by(-1),
+        Action::Down => lookup.move_by(1),
+        Action::First | Action::PageUp => lookup.move_by(isize::MIN),
+        Action::Last | Action::PageDown => lookup.move_by(isize::MAX),
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn accept(model: &mut Model) -> Vec<Effect> {
+    let pending = model.pending();
+    let Some(Dialog::Lookup(lookup)) = model.dialogs.last_mut() else { return Vec::new() };
+    if lookup.focus == Focus::Usual {
+        let usual = USUAL.get(lookup.usual).copied().unwrap_or_default();
+        lookup.reason.set(usual);
+        lookup.focus = Focus::Reason;
+        return Vec::new();
+    }
+    let Some((purpose, refusal)) = lookup.purposes.get(lookup.purpose).cloned() else { return Vec::new() };
+    if let Some(refusal) = refusal {
+        lookup.focus = Focus::Purpose;
+        lookup.error = Some(refusal);
+        return Vec::new();
+    }
+    let reason = lookup.reason.value().trim().to_owned();
+    if reason.is_empty() {
+        // Enter on the purpose goes on to the reasons; only in the field itself is their lack an error.
+        lookup.error = (lookup.focus == Focus::Reason).then(|| "say why in a few words".to_owned());
+        lookup.focus = if lookup.focus == Focus::Purpose { Focus::Usual } else { Focus::Reason };
+        return Vec::new();
+    }
+    if reason.len() > REASON_MAX {
+        lookup.focus = Focus::Reason;
+        lookup.error = Some("keep it shorter".into());
+        return Vec::new();
+    }
+    lookup.pending = Some(pending);
+    vec![Effect::LookUp { ticket: pending.ticket, patient: lookup.patient, purpose, reason }]
+}
+
+/// The lookup is final and verified, or is not.
+pub fn looked_up(model: &mut Model, ticket: Ticket, outcome: Outcome<FinalLookup>) -> Vec<Effect> {
+    let waiting = |dialog: &Dialog| matches!(dialog, Dialog::Lookup(lookup) if lookup.pending.is_some_and(|pending| pending.ticket == ticket));
+    let Some(at) = model.dialogs.iter().position(waiting) else { return Vec::new() };
+    match outcome {
+        Err(why) => {
+            if let Some(Dialog::Lookup(lookup)) = model.dialogs.get_mut(at) {
+                lookup.pending = None;
+                lookup.error = Some(why);
+            }
+            Vec::new()
+        }
+        Ok(lookup) => match model.dialogs.remove(at) {
+            Dialog::Lookup(dialog) => history::open(model, dialog.patient, dialog.identity, lookup),
+            _ => Vec::new(),
+        },
+    }
+}
+
+/// Draws the dialog over the screen.
+pub fn draw(model: &Model, lookup: &Lookup, canvas: &mut Canvas<'_>, screen: Rect) {
+    let height = 21.min(screen.height);
+    let place = super::centred(screen, 76, height);
+    let area = canvas.framed(place, "Look up this patient");
+    canvas.write(row(area, 0), &lookup.identity.name(), Tone::Strong);
+    canvas.write(row(area, 1), &particulars(&lookup.identity), Tone::Plain);
+    canvas.write(
+        row(area, 2),
+        "The lookup is kept for good, with your name, purpose and reason.",
+        Tone::Quiet,
+    );
+
+    canvas.write(row(area, 4), "Purpose", Tone::Strong);
+    let mut line = 4;
+    for (at, (purpose, refusal)) in lookup.purposes.iter().enumerate() {
+        let place = indent(row(area, line), 10);
+        let chosen = at == lookup.purpose;
+        let marked = chosen && lookup.focus == Focus::Purpose;
+        canvas.mark(place, marked);
+        let tone = if refusal.is_some() { Tone::Quiet } else { Tone::Plain };
+        let rest = indent(place, 2);
+        let rest = canvas.write(
+            rest,
+            &format!("{} {:<16}", if chosen { "(x)" } else { "( )" }, purpose.words()),
+            tone,
+        );
+        if refusal.is_some() {
+            canvas.write(rest, "not with your role", tone);
+        }
+        if marked {
+            canvas.set_cursor(place.x, place.y);
+        }
+        line += 1;
+    }
+    line += 1;
+    canvas.write(row(area, line), "Reason", Tone::Strong);
+    for (at, usual) in USUAL.iter().enumerate() {
+        let place = indent(row(area, line), 10);
+        let marked = at == lookup.usual && lookup.focus == Focus::Usual;
+        canvas.mark(place, marked);
+        canvas.write(indent(place, 2), usual, Tone::Plain);
+        if marked {
+            canvas.set_cursor(place.x, place.y);
+        }
+        line += 1;
+    }
+    canvas.write(row(area, line), "In words", Tone::Plain);
+    let place = indent(row(area, line), 12);
+    lookup.reason.draw(canvas, place, lookup.focus == Focus::Reason && lookup.pending.is_none());
+    line += 1;
+    if let Some(pending) = lookup.pending {
+        let text = format!("recording the lookup at all branches {}", model.spinner(pending));
+        canvas.write(row(area, line), &text, Tone::Plain);
+        canvas.set_cursor(area.x, area.y + line.min(area.height.saturating_sub(1)));
+    } else {
+        let refusal = lookup.purposes.get(lookup.purpose).and_then(|(_, refusal)| refusal.as_ref());
+        let (text, tone) = match (&lookup.error, refusal) {
+            (Some(error), _) => (error.as_str(), Tone::Bad),
+            (None, Some(refusal)) => (refusal.as_str(), Tone::Warning),
+            (None, None) => ("", Tone::Plain),
+        };
+        for (at, text) in wrap(text, area.width).iter().enumerate() {
+            canvas.write(row(area, line + u16::try_from(at).unwrap_or(0)), text, tone);
+        }
+    }
+}

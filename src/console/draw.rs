@@ -1,0 +1,90 @@
+//! The whole picture: header, screen, dialogs, notice, footer. It only reads the model.
+
+use crate::{
+    dialogs::{confirm, help, lookup, staff},
+    model::{Dialog, Model, Notice, Screen},
+    screens::{entry, history, overview, patients, record, unlock},
+    theme::Tone,
+    widgets::{
+        canvas::{Canvas, indent, row, wrap},
+        footer, header,
+    },
+};
+use ratatui::{
+    Frame,
+    layout::{Position, Rect},
+};
+
+/// Least columns and rows; below them one line says so.
+pub const LEAST: (u16, u16) = (40, 10);
+
+/// Most lines that a notice takes.
+const NOTICE_LINES: u16 = 3;
+
+/// Draws the model; returns where the cursor was put.
+pub fn draw(model: &Model, frame: &mut Frame<'_>) -> Option<Position> {
+    let area = frame.area();
+    let mut canvas = Canvas::new(frame.buffer_mut(), model.theme);
+    draw_on(model, &mut canvas, area);
+    let cursor = canvas.cursor();
+    if let Some(cursor) = cursor {
+        frame.set_cursor_position(cursor);
+    }
+    cursor
+}
+
+fn draw_on(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        let (width, height) = LEAST;
+        let text = format!("{width}x{height} needed, this is {}x{}", area.width, area.height);
+        canvas.write(row(area, 0), &text, Tone::Plain);
+        return;
+    }
+    header::draw(model, canvas, row(area, 0));
+    let body = body(area);
+    match model.screen {
+        Screen::Unlock => unlock::draw(model, canvas, body),
+        Screen::Overview => overview::draw(model, canvas, body),
+        Screen::Patients => patients::draw(model, canvas, body),
+        Screen::History => history::draw(model, canvas, body),
+        Screen::Record => record::draw(model, canvas, body),
+        Screen::Entry => entry::draw(model, canvas, body),
+    }
+    for dialog in &model.dialogs {
+        match dialog {
+            Dialog::Lookup(dialog) => lookup::draw(model, dialog, canvas, body),
+            Dialog::Confirm(dialog) => confirm::draw(dialog, canvas, body),
+            Dialog::Help(dialog) => help::draw(model, dialog, canvas, body),
+            Dialog::Staff(dialog) => staff::draw(model, *dialog, canvas, body),
+        }
+    }
+    draw_notice(model, canvas, area);
+    footer::draw(model, canvas, row(area, area.height - 1));
+}
+
+/// The line above the footer; a longer text takes lines from the screen, since it must be read to its end.
+fn draw_notice(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
+    let error = || {
+        let form = model.entry.as_ref().filter(|_| model.screen == Screen::Entry && model.dialogs.is_empty());
+        let text = form?.focus_error(model.now_s)?;
+        Some(Notice { text, tone: Tone::Bad })
+    };
+    let Some(notice) = model.notice.clone().or_else(error) else { return };
+    let lines = wrap(&notice.text, area.width.saturating_sub(2));
+    let count = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(NOTICE_LINES);
+    for (at, text) in lines.iter().take(usize::from(count)).enumerate() {
+        let line = row(area, area.height - 1 - count + u16::try_from(at).unwrap_or(0));
+        canvas.blank(line);
+        canvas.write(indent(line, 1), text, notice.tone);
+    }
+}
+
+/// What the screens draw on: all but header, notice and footer.
+pub fn body(area: Rect) -> Rect {
+    Rect { y: area.y + 1.min(area.height), height: area.height.saturating_sub(3), ..area }
+}
+
+/// The same for a terminal of this size.
+pub fn body_of((width, height): (u16, u16)) -> Rect {
+    body(Rect::new(0, 0, width, height))
+}

@@ -1,0 +1,146 @@
+//! The table itself: one line for each binding, one list of places for each group of them.
+
+use super::{Binding, Key, Place};
+use crate::message::Action;
+use wardline_policy::Operation;
+
+const BROWSING: &[Place] =
+    &[Place::Overview, Place::Candidates, Place::History, Place::Record, Place::Sending];
+const SIGNED_IN: &[Place] = &[
+    Place::Overview,
+    Place::SearchField,
+    Place::Candidates,
+    Place::History,
+    Place::Record,
+    Place::EntryText,
+    Place::EntryChoice,
+    Place::EntryButton,
+    Place::Sending,
+    Place::LookupPurpose,
+    Place::LookupUsual,
+    Place::LookupReason,
+    Place::LookupWaiting,
+    Place::Confirm,
+    Place::Help,
+    Place::Staff,
+];
+const EVERYWHERE: &[Place] = &[
+    Place::Unlock,
+    Place::Overview,
+    Place::SearchField,
+    Place::Candidates,
+    Place::History,
+    Place::Record,
+    Place::EntryText,
+    Place::EntryChoice,
+    Place::EntryButton,
+    Place::Sending,
+    Place::LookupPurpose,
+    Place::LookupUsual,
+    Place::LookupReason,
+    Place::LookupWaiting,
+    Place::Confirm,
+    Place::Help,
+    Place::Staff,
+];
+const LISTS: &[Place] = &[
+    Place::Overview,
+    Place::Candidates,
+    Place::History,
+    Place::Record,
+    Place::LookupPurpose,
+    Place::LookupUsual,
+    Place::Help,
+    Place::Staff,
+];
+const FORM: &[Place] = &[Place::EntryText, Place::EntryChoice, Place::EntryButton];
+const LOOKUP: &[Place] = &[Place::LookupPurpose, Place::LookupUsual, Place::LookupReason];
+const CLOSABLE: &[Place] = &[Place::Help, Place::Staff];
+const BACK: &[Place] = &[
+    Place::SearchField,
+    Place::Candidates,
+    Place::History,
+    Place::Record,
+    Place::EntryText,
+    Place::EntryChoice,
+    Place::EntryButton,
+    Place::LookupPurpose,
+    Place::LookupUsual,
+    Place::LookupReason,
+];
+
+const fn bind(
+    keys: &'static [Key],
+    action: Action,
+    places: &'static [Place],
+    rank: u8,
+    label: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { keys, action, places, label, help, rank, needs: None }
+}
+
+const fn needs(mut binding: Binding, operation: Operation) -> Binding {
+    binding.needs = Some(operation);
+    binding
+}
+
+/// All bindings. Earlier lines win where two would fit.
+#[rustfmt::skip]
+pub static BINDINGS: &[Binding] = &[
+    // Unlock.
+    bind(&[Key::Enter], Action::Accept, &[Place::Unlock], 1, "unlock", "Unlock with this key file and passphrase"),
+    bind(&[Key::Up], Action::Up, &[Place::Unlock], 0, "up", "Choose the key file above"),
+    bind(&[Key::Down, Key::Tab], Action::Down, &[Place::Unlock], 2, "other person", "Choose the key file below"),
+    bind(&[Key::Esc], Action::Back, &[Place::Unlock], 0, "clear", "Clear the passphrase"),
+    // Patients.
+    bind(&[Key::Enter], Action::Accept, &[Place::SearchField], 1, "search", "Ask every branch for this patient"),
+    bind(&[Key::Down, Key::Tab], Action::Next, &[Place::SearchField], 3, "to the list", "Go to the patients that were found"),
+    needs(bind(&[Key::Enter], Action::Accept, &[Place::Candidates], 1, "look up", "Look this patient up: asks for purpose and reason"), Operation::SubmitLookup),
+    bind(&[Key::Char('/'), Key::Tab, Key::BackTab], Action::Find, &[Place::Candidates], 2, "search", "Go back to the search field"),
+    // History and record.
+    bind(&[Key::Enter], Action::Accept, &[Place::History], 1, "open", "Show all of this record and where it came from"),
+    needs(bind(&[Key::Char('n')], Action::NewVisit, &[Place::History], 2, "new visit", "Write a visit, its prescription and receipt"), Operation::SubmitStorage),
+    bind(&[Key::Char('r')], Action::FetchAgain, &[Place::History], 3, "fetch again", "Ask every branch again for this history"),
+    bind(&[Key::Char('r')], Action::FetchAgain, &[Place::Overview], 3, "ask now", "Ask every branch now instead of in a second"),
+    bind(&[Key::Right, Key::Char('j')], Action::Next, &[Place::Record], 2, "older", "Show the next older record"),
+    bind(&[Key::Left, Key::Char('k')], Action::Previous, &[Place::Record], 3, "newer", "Show the next newer record"),
+    // Entry form.
+    bind(&[Key::Ctrl('s'), Key::F(10)], Action::Send, FORM, 1, "seal and send", "Check the form and show what will be sealed and sent"),
+    bind(&[Key::Enter], Action::Accept, &[Place::EntryButton], 2, "press", "Press this button"),
+    bind(&[Key::Left], Action::Left, &[Place::EntryChoice], 0, "choose", "Choose the option before"),
+    bind(&[Key::Right, Key::Char(' ')], Action::Right, &[Place::EntryChoice], 2, "choose", "Choose the option after"),
+    bind(&[Key::Tab, Key::Down, Key::Enter], Action::Next, FORM, 3, "next field", "Go to the next field"),
+    bind(&[Key::BackTab, Key::Up], Action::Previous, FORM, 0, "field before", "Go to the field before"),
+    bind(&[Key::PageDown], Action::PageDown, FORM, 0, "next section", "Go to the next section of the form"),
+    bind(&[Key::PageUp], Action::PageUp, FORM, 0, "section before", "Go to the section before"),
+    // Lookup dialog.
+    bind(&[Key::Enter], Action::Accept, LOOKUP, 1, "look up", "Record the lookup, then fetch the history"),
+    bind(&[Key::Tab], Action::Next, LOOKUP, 2, "next field", "Go to the next part of the dialog"),
+    bind(&[Key::Up], Action::Previous, &[Place::LookupReason], 0, "field before", "Go to the part before"),
+    bind(&[Key::BackTab], Action::Previous, LOOKUP, 0, "field before", "Go to the part before"),
+    // Questions and answers.
+    bind(&[Key::Char('y')], Action::Yes, &[Place::Confirm], 1, "yes", "Do it"),
+    bind(&[Key::Char('n'), Key::Esc], Action::No, &[Place::Confirm], 2, "no", "Go back without doing it"),
+    bind(&[Key::Left, Key::Right, Key::Tab], Action::Next, &[Place::Confirm], 4, "other answer", "Mark the other answer"),
+    bind(&[Key::Enter], Action::Accept, &[Place::Confirm], 3, "marked answer", "Give the marked answer"),
+    bind(&[Key::Enter, Key::Esc, Key::Char('q'), Key::Char('?'), Key::F(1)], Action::Back, CLOSABLE, 1, "close", "Close this page"),
+    // Moving.
+    bind(&[Key::Up], Action::Up, LISTS, 0, "up", "Move up"),
+    bind(&[Key::Down], Action::Down, LISTS, 0, "down", "Move down"),
+    bind(&[Key::PageUp], Action::PageUp, LISTS, 0, "page up", "Move a page up"),
+    bind(&[Key::PageDown], Action::PageDown, LISTS, 0, "page down", "Move a page down"),
+    bind(&[Key::Home, Key::Char('g')], Action::First, LISTS, 0, "first", "Move to the first line"),
+    bind(&[Key::End, Key::Char('G')], Action::Last, LISTS, 0, "last", "Move to the last line"),
+    bind(&[Key::Esc], Action::Back, &[Place::Sending, Place::LookupWaiting], 1, "leave", "Leave; what was sent already goes on"),
+    bind(&[Key::Esc], Action::Back, BACK, 6, "back", "Go back; a changed form is asked about first"),
+    // Screens.
+    bind(&[Key::Char('1')], Action::Overview, BROWSING, 0, "overview", "Go to the branches and their chains"),
+    needs(bind(&[Key::Char('2'), Key::Char('p')], Action::Patients, BROWSING, 5, "patients", "Go to the search for patients"), Operation::SearchPatients),
+    bind(&[Key::Char('w')], Action::Staff, BROWSING, 7, "who", "Show who is signed in and what that person may do"),
+    // Always.
+    bind(&[Key::Char('l'), Key::Ctrl('x')], Action::Lock, SIGNED_IN, 8, "lock", "Lock: wipe the session and clear the screen"),
+    bind(&[Key::Char('q'), Key::Ctrl('c')], Action::Quit, EVERYWHERE, 9, "quit", "Leave the console"),
+    bind(&[Key::Ctrl('l')], Action::Redraw, EVERYWHERE, 0, "redraw", "Draw the whole screen again"),
+    bind(&[Key::Char('?'), Key::F(1)], Action::Help, EVERYWHERE, 10, "help", "Show these keys"),
+];

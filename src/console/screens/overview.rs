@@ -1,0 +1,223 @@
+//! Overview: every branch held against the verified chains, live.
+//!
+//! It must not call anything verified that the client did not verify in this run.
+
+use crate::{
+    effects::Effect,
+    message::{Action, Ticket},
+    model::{Model, Screen},
+    theme::Tone,
+    when::{age, date_time, round_trip},
+    widgets::{
+        canvas::{Canvas, below, indent, row, wrap},
+        table::{Cell, Column, moved, page, table},
+    },
+};
+use ratatui::layout::Rect;
+use wardline_client::{BranchView, BranchWord, Head, Overview};
+
+/// Seconds between two questions while the screen is shown.
+const REFRESH_S: u64 = 1;
+/// Lines under the table for the selected branch.
+const DETAIL_LINES: u16 = 5;
+
+const COLUMNS: &[Column] = &[
+    Column { title: "Branch", min: 10, max: 20, right: false, drop: 0 },
+    Column { title: "State", min: 9, max: 9, right: false, drop: 0 },
+    Column { title: "Main", min: 6, max: 12, right: true, drop: 2 },
+    Column { title: "Side", min: 6, max: 12, right: true, drop: 4 },
+    Column { title: "Head", min: 8, max: 8, right: false, drop: 5 },
+    Column { title: "Behind", min: 6, max: 12, right: true, drop: 3 },
+    Column { title: "Trip", min: 6, max: 7, right: true, drop: 7 },
+    Column { title: "Answer", min: 6, max: 6, right: true, drop: 1 },
+    Column { title: "Verified to", min: 11, max: 25, right: true, drop: 6 },
+];
+
+/// The screen's state.
+#[derive(Debug, Default)]
+pub struct OverviewScreen {
+    /// What is known; nothing before the first answer.
+    pub known: Option<Overview>,
+    /// The selected branch.
+    pub selected: usize,
+    /// A question is under way.
+    pub asking: Option<Ticket>,
+    /// When to ask next, Unix seconds.
+    pub next_s: u64,
+}
+
+/// Shows the screen and asks at once.
+pub fn open(model: &mut Model) -> Vec<Effect> {
+    model.screen = Screen::Overview;
+    ask(model)
+}
+
+/// Asks all branches, unless they are being asked already.
+pub fn ask(model: &mut Model) -> Vec<Effect> {
+    if model.overview.asking.is_some() {
+        return Vec::new();
+    }
+    let ticket = model.ticket();
+    model.overview.asking = Some(ticket);
+    vec![Effect::Refresh { ticket }]
+}
+
+/// The clock moved on: asks again while the screen is shown and it is time.
+pub fn tick(model: &mut Model) -> Vec<Effect> {
+    if model.screen == Screen::Overview && model.now_s >= model.overview.next_s {
+        ask(model)
+    } else {
+        Vec::new()
+    }
+}
+
+/// The branches answered.
+pub fn refreshed(model: &mut Model, ticket: Ticket, known: Overview) {
+    if model.overview.asking == Some(ticket) {
+        model.overview.asking = None;
+        model.overview.next_s = model.now_s + REFRESH_S;
+        model.overview.known = Some(known);
+    }
+}
+
+/// What an action does here.
+pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    let count = model.overview.known.as_ref().map_or(0, |known| known.branches.len());
+    let rows = isize::try_from(page(table_area(crate::draw::body_of(model.size)), 0).1).unwrap_or(1);
+    let by = match action {
+        Action::Up => -1,
+        Action::Down => 1,
+        Action::PageUp => -rows,
+        Action::PageDown => rows,
+        Action::First => isize::MIN,
+        Action::Last => isize::MAX,
+        Action::FetchAgain => return ask(model),
+        _ => return Vec::new(),
+    };
+    model.overview.selected = moved(model.overview.selected, count, by);
+    Vec::new()
+}
+
+fn table_area(area: Rect) -> Rect {
+    let area = indent(below(area, 5), 1);
+    Rect { height: area.height.saturating_sub(DETAIL_LINES + 1), ..area }
+}
+
+/// Draws the screen.
+pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
+    let Some(known) = &model.overview.known else {
+        canvas.write(indent(row(area, 1), 1), "Asking every branch ...", Tone::Plain);
+        return;
+    };
+    canvas.write(indent(row(area, 1), 1), "Verified by this console", Tone::Strong);
+    draw_head(model, canvas, indent(row(area, 2), 1), "Main chain", Some(&known.main));
+    draw_head(model, canvas, indent(row(area, 3), 1), "Side chain", known.side.as_ref());
+
+    let selected = model.overview.selected.min(known.branches.len().saturating_sub(1));
+    table(canvas, table_area(area), COLUMNS, known.branches.len(), Some(selected), |index| {
+        known.branches.get(index).map_or_else(Vec::new, |branch| cells(branch, model.now_s))
+    });
+
+    let detail = below(area, area.height.saturating_sub(DETAIL_LINES + 1));
+    canvas.rule(row(detail, 0));
+    if let Some(branch) = known.branches.get(selected) {
+        draw_detail(model, canvas, indent(below(detail, 1), 1), branch);
+    }
+}
+
+fn draw_head(model: &Model, canvas: &mut Canvas<'_>, line: Rect, chain: &str, head: Option<&Head>) {
+    let rest = indent(canvas.write(line, chain, Tone::Plain), 2);
+    match head {
+        Some(head) => {
+            let rest = canvas.write(rest, &format!("{:>9}  ", head.height), Tone::Strong);
+            let rest = canvas.write(rest, &format!("{}  ", head.digest.short()), Tone::Plain);
+            canvas.write(rest, &format!("block of {}", date_time(head.time_s, &model.zone)), Tone::Quiet);
+        }
+        None => {
+            canvas.write(rest, "kept from this branch: it is not a trusted branch", Tone::Quiet);
+        }
+    }
+}
+
+fn cells(branch: &BranchView, now_s: u64) -> Vec<Cell> {
+    let plain = |text: String| (text, Tone::Plain);
+    let number = |n: Option<u64>| plain(n.map_or_else(|| "-".into(), |n| n.to_string()));
+    let verified = match (branch.verified_main, branch.verified_side) {
+        (None, None) => "-".to_owned(),
+        (main, side) => {
+            let part = |n: Option<u64>| n.map_or_else(|| "-".into(), |n| n.to_string());
+            format!("{} / {}", part(main), part(side))
+        }
+    };
+    vec![
+        plain(if branch.own { format!("{} (own)", branch.name) } else { branch.name.clone() }),
+        (branch.word.text().into(), tone(branch.word)),
+        number(branch.main_height),
+        number(branch.side_height),
+        plain(branch.head.map_or_else(|| "-".into(), |digest| digest.short())),
+        (
+            branch.main_height.map_or_else(|| "-".into(), |_| branch.behind.to_string()),
+            if branch.behind > 0 { Tone::Warning } else { Tone::Plain },
+        ),
+        plain(branch.round_trip_ms.map_or_else(|| "-".into(), round_trip)),
+        plain(branch.last_answer_s.map_or_else(|| "-".into(), |at_s| age(at_s, now_s))),
+        plain(verified),
+    ]
+}
+
+fn tone(word: BranchWord) -> Tone {
+    match word {
+        BranchWord::Verified => Tone::Good,
+        BranchWord::Behind | BranchWord::Silent | BranchWord::Refused => Tone::Warning,
+        BranchWord::Conflict | BranchWord::Invalid => Tone::Bad,
+        BranchWord::NotAsked | BranchWord::Asking => Tone::Quiet,
+    }
+}
+
+fn draw_detail(model: &Model, canvas: &mut Canvas<'_>, area: Rect, branch: &BranchView) {
+    let rest = canvas.write(row(area, 0), &branch.name, Tone::Strong);
+    let rest = canvas.write(indent(rest, 1), branch.word.text(), tone(branch.word));
+    canvas.write(rest, &format!(": {}", meaning(branch.word)), Tone::Plain);
+    let fresh = match branch.fresh {
+        Some(true) => "a quorum says that it is not behind",
+        Some(false) => "no quorum has said lately that it is not behind",
+        None => "freshness not known",
+    };
+    let count =
+        |n: Option<u64>, what: &str| n.map_or_else(|| format!("{what} not known"), |n| format!("{n} {what}"));
+    let facts = format!(
+        "{fresh}\n{}, {}",
+        count(branch.waiting, "transactions waiting"),
+        count(branch.envelopes, "sealed records")
+    );
+    let answered = match branch.last_answer_s {
+        Some(at_s) => format!("last answer at {}", crate::when::clock_time(at_s, model.now_s, &model.zone)),
+        None => "no answer since this console was opened".to_owned(),
+    };
+    let mut line = 1;
+    for text in [Some(facts.as_str()), branch.detail.as_deref(), (!live(branch)).then_some(answered.as_str())]
+    {
+        for text in text.map(|text| wrap(text, area.width)).unwrap_or_default() {
+            canvas.write(row(area, line), &text, Tone::Plain);
+            line += 1;
+        }
+    }
+}
+
+/// Whether the branch answers, so that the time of its last answer would only flicker.
+fn live(branch: &BranchView) -> bool {
+    matches!(branch.word, BranchWord::Verified | BranchWord::Behind | BranchWord::Refused)
+}
+
+fn meaning(word: BranchWord) -> &'static str {
+    match word {
+        BranchWord::NotAsked => "not asked since this console was opened",
+        BranchWord::Asking => "the first answer is being waited for",
+        BranchWord::Verified => "its newest block is in the verified chains",
+        BranchWord::Behind => "its block is a verified one, and newer ones exist",
+        BranchWord::Silent => "it did not answer in time",
+        BranchWord::Conflict => "it shows another block than the verified one",
+        BranchWord::Invalid => "its answer does not verify",
+        BranchWord::Refused => "it answers and refuses",
+    }
+}

@@ -1,0 +1,128 @@
+//! Record: all fields of one record, then where it came from and what it rests on.
+
+use super::history::{HistoryScreen, kind_word, meaning, tone};
+use crate::{
+    effects::Effect,
+    message::Action,
+    model::{Model, Screen},
+    theme::Tone,
+    widgets::{
+        canvas::{Canvas, below, indent, left, row, wrap},
+        patient,
+        table::moved,
+    },
+};
+use ratatui::layout::Rect;
+use wardline_client::{History, Row};
+
+/// Columns of the labels.
+const LABEL: u16 = 16;
+
+/// The screen's state; which record is open is the history's selection.
+#[derive(Debug, Default)]
+pub struct RecordScreen {
+    /// First line that is shown.
+    pub scroll: usize,
+}
+
+/// What an action does here.
+pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    let area = text_area(crate::draw::body_of(model.size));
+    let rows = usize::from(area.height).max(1);
+    let Some(screen) = &mut model.history else { return Vec::new() };
+    let count = open_row(screen).map_or(0, |(row, history)| lines(row, history, area.width).len());
+    let last = count.saturating_sub(rows);
+    let scroll = &mut model.record.scroll;
+    match action {
+        Action::Up => *scroll = scroll.saturating_sub(1),
+        Action::Down => *scroll = (*scroll + 1).min(last),
+        Action::PageUp => *scroll = scroll.saturating_sub(rows),
+        Action::PageDown => *scroll = (*scroll + rows).min(last),
+        Action::First => *scroll = 0,
+        Action::Last => *scroll = last,
+        Action::Next | Action::Previous => {
+            let by = if action == Action::Next { 1 } else { -1 };
+            screen.selected = moved(screen.selected, screen.rows().len(), by);
+            *scroll = 0;
+        }
+        Action::Back => model.screen = Screen::History,
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn open_row(screen: &HistoryScreen) -> Option<(&Row, &History)> {
+    let history = screen.history.as_ref()?;
+    Some((history.rows.get(screen.selected)?, history))
+}
+
+fn text_area(area: Rect) -> Rect {
+    indent(below(area, patient::LINES + 2), 1)
+}
+
+/// Draws the screen.
+pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
+    let Some(screen) = &model.history else { return };
+    patient::draw(canvas, area, &screen.identity, screen.history.as_ref(), model.now_s, &model.zone);
+    canvas.rule(row(area, patient::LINES));
+    let Some((open, history)) = open_row(screen) else { return };
+
+    let head = indent(row(area, patient::LINES + 1), 1);
+    let kind = open.kind.map_or("record of unknown kind", kind_word);
+    let rest = canvas.write(head, &format!("{kind} at {}  ", open.branch_name), Tone::Strong);
+    let rest = canvas.write(rest, open.state.text(), tone(open.state));
+    let rest = canvas.write(rest, &format!(": {}", meaning(open.state)), Tone::Plain);
+
+    let area = text_area(area);
+    let lines = lines(open, history, area.width);
+    let shown = lines.iter().skip(model.record.scroll).take(usize::from(area.height));
+    for (at, (label, text, tone)) in shown.enumerate() {
+        let line = row(area, u16::try_from(at).unwrap_or(u16::MAX));
+        canvas.write(left(line, LABEL), label, Tone::Quiet);
+        canvas.write(indent(line, LABEL), text, *tone);
+    }
+    let last = lines.len().min(model.record.scroll + usize::from(area.height));
+    if lines.len() > usize::from(area.height) {
+        let position = format!(" lines {}-{last} of {} ", model.record.scroll + 1, lines.len());
+        canvas.write_right(rest, &position, Tone::Quiet);
+    }
+    canvas.set_cursor(area.x, area.y);
+}
+
+/// The whole page, wrapped: label, text, tone.
+fn lines(open: &Row, history: &History, columns: u16) -> Vec<(String, String, Tone)> {
+    let columns = columns.saturating_sub(LABEL);
+    let mut lines = Vec::new();
+    let mut add = |label: &str, value: &str, tone: Tone| {
+        for (at, text) in wrap(value, columns).into_iter().enumerate() {
+            lines.push((if at == 0 { label.to_owned() } else { String::new() }, text, tone));
+        }
+    };
+    match &open.opened {
+        Some(record) => record.lines().iter().for_each(|(label, value)| add(label, value, Tone::Plain)),
+        None => add("", "This record is not open here; the line above says why.", Tone::Warning),
+    }
+    for note in &open.notes {
+        add("Note", note, tone(open.state));
+    }
+    add("", "", Tone::Plain);
+    let branch = if open.branch_name.is_empty() { "not known" } else { &open.branch_name };
+    add("Made at", branch, Tone::Plain);
+    let from = open.opened_from.map(|from| {
+        let answer = history.branches.iter().find(|answer| answer.branch == from);
+        answer.map_or_else(|| format!("branch {from}"), |answer| answer.name.clone())
+    });
+    add("Opened from", from.as_deref().unwrap_or("-"), Tone::Plain);
+    let height =
+        open.main_height.map_or_else(|| "not agreed yet".into(), |height| format!("height {height}"));
+    add("Main chain", &format!("{height} (verified to {})", history.main_height), Tone::Plain);
+    add("Side chain", &format!("link proven at height {}", history.side_height), Tone::Plain);
+    add("Temporary ID", &open.record.to_string(), Tone::Plain);
+    add("Pointer", &open.pointer.map_or_else(|| "-".into(), |pointer| pointer.to_string()), Tone::Plain);
+    add(
+        "Lookup",
+        &format!("{} at side chain height {}", history.lookup.id, history.lookup.height),
+        Tone::Plain,
+    );
+    lines
+}
