@@ -36,8 +36,21 @@ const PURE: &[&str] = &["crypto", "policy", "ledger", "record"];
 
 /// What a pure room must not name: I/O, the clock, threads, randomness of its own, unordered maps, floats.
 const IMPURE: &[&str] = &[
-    "std::fs", "std::net", "std::io", "std::thread", "std::process", "std::env", "tokio", "SystemTime", "Instant",
-    "Timestamp::now", "Zoned::now", "HashMap", "HashSet", "f32", "f64",
+    "std::fs",
+    "std::net",
+    "std::io",
+    "std::thread",
+    "std::process",
+    "std::env",
+    "tokio",
+    "SystemTime",
+    "Instant",
+    "Timestamp::now",
+    "Zoned::now",
+    "HashMap",
+    "HashSet",
+    "f32",
+    "f64",
 ];
 
 /// The one door to the operating system's randomness.
@@ -76,7 +89,11 @@ fn code(path: &Path) -> String {
 fn is_test(path: &Path) -> bool {
     path.components().any(|part| {
         let part = part.as_os_str().to_string_lossy();
-        part == "tests" || part == "vectors" || part == "tests.rs" || part.ends_with("_tests.rs") || part == "vectors.rs"
+        part == "tests"
+            || part == "vectors"
+            || part == "tests.rs"
+            || part.ends_with("_tests.rs")
+            || part == "vectors.rs"
     })
 }
 
@@ -113,7 +130,8 @@ fn every_folder_with_a_manifest_is_a_room_and_knows_only_what_it_may() {
                 assert!(may.contains(&other), "{room} must not know {other}");
             }
             for (library, home) in ONLY_IN {
-                let named = dependency == *library || (library.ends_with('-') && dependency.starts_with(library));
+                let named =
+                    dependency == *library || (library.ends_with('-') && dependency.starts_with(library));
                 assert!(!named || room == *home, "{room} must not name {dependency}: only {home} may");
             }
         }
@@ -155,7 +173,11 @@ fn files_are_short_say_what_they_are_and_leave_nothing_open() {
     for path in sources(&root().join("src")).into_iter().chain(sources(&root().join("tests"))) {
         let text = fs::read_to_string(&path).unwrap();
         let lines = text.lines().count();
-        assert!(lines <= FILE_LINES_MAX, "{} has {lines} lines, {FILE_LINES_MAX} are allowed", path.display());
+        assert!(
+            lines <= FILE_LINES_MAX,
+            "{} has {lines} lines, {FILE_LINES_MAX} are allowed",
+            path.display()
+        );
         assert!(text.starts_with("//!"), "{} does not begin with what it is", path.display());
         for word in [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")] {
             assert!(!names(&text, word), "{} has a {word}", path.display());

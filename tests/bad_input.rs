@@ -92,10 +92,14 @@ fn unreachable_branches_are_not_taken_for_nothing_there() {
     settings.insert("urls".into(), toml::Value::Table(urls.collect()));
     settings.insert("state".into(), folder.path().join("state").to_string_lossy().into_owned().into());
     std::fs::write(&config, settings.to_string()).unwrap();
-    let output =
-        demo.command("ward", &["visits", "nobody", WHY[0], WHY[1], WHY[2], WHY[3]]).env("WARDLINE_CONFIG", &config).output().unwrap();
+    let output = demo
+        .command("ward", &["visits", "nobody", WHY[0], WHY[1], WHY[2], WHY[3]])
+        .env("WARDLINE_CONFIG", &config)
+        .output()
+        .unwrap();
     refused(&output, "answer");
-    let status = demo.command("ward", &["status", "--json"]).env("WARDLINE_CONFIG", &config).output().unwrap();
+    let status =
+        demo.command("ward", &["status", "--json"]).env("WARDLINE_CONFIG", &config).output().unwrap();
     assert!(!status.status.success());
     assert!(!text(&status.stdout).contains("VERIFIED"), "{}", text(&status.stdout));
     assert!(text(&status.stdout).contains("SILENT"), "{}", text(&status.stdout));
@@ -106,7 +110,12 @@ fn a_record_that_is_not_one_is_refused_before_anything_is_sent() {
     let demo = demo::shared();
     let before = heights();
     let folder = tempfile::tempdir().unwrap();
-    for (name, content) in [("empty", ""), ("garbage", "{\"v\":1"), ("other", "{\"resourceType\":\"Patient\"}"), ("binary", "\u{0}\u{1b}[2J")] {
+    for (name, content) in [
+        ("empty", ""),
+        ("garbage", "{\"v\":1"),
+        ("other", "{\"resourceType\":\"Patient\"}"),
+        ("binary", "\u{0}\u{1b}[2J"),
+    ] {
         let path = folder.path().join(name);
         std::fs::write(&path, content).unwrap();
         let output = demo.run(
@@ -116,7 +125,8 @@ fn a_record_that_is_not_one_is_refused_before_anything_is_sent() {
         refused(&output, "is not a record");
         assert!(!output.stderr.contains(&0x1b), "an escape sequence went to the terminal");
     }
-    let missing = demo.run("ward", &["record", "add", "someone", "--file", "/nowhere", WHY[0], WHY[1], WHY[2], WHY[3]]);
+    let missing =
+        demo.run("ward", &["record", "add", "someone", "--file", "/nowhere", WHY[0], WHY[1], WHY[2], WHY[3]]);
     refused(&missing, "cannot read /nowhere");
     assert_eq!(heights(), before);
 }
@@ -160,7 +170,8 @@ fn an_ordinary_node_refuses_the_demo_network() {
 fn a_demo_does_not_write_into_a_folder_of_something_else() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();
-    let output = Command::new(WARDLINE).args(["demo", "--headless", "--dir"]).arg(folder.path()).output().unwrap();
+    let output =
+        Command::new(WARDLINE).args(["demo", "--headless", "--dir"]).arg(folder.path()).output().unwrap();
     refused(&output, "is not empty");
     assert_eq!(demo::files(folder.path()).len(), 1);
 }

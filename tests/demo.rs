@@ -42,7 +42,8 @@ impl Demo {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("not ready: {error}: {line:?}"));
+        let ready =
+            serde_json::from_str(&line).unwrap_or_else(|error| panic!("not ready: {error}: {line:?}"));
         Self { child, dir: dir.to_path_buf(), ready, _folder: None }
     }
 
@@ -131,7 +132,10 @@ pub fn shared() -> &'static Demo {
 fn stop_with_us(pid: u32) {
     Command::new("sh")
         .arg("-c")
-        .arg(format!("while kill -0 {} 2>/dev/null; do sleep 0.2; done; kill -TERM {pid}", std::process::id()))
+        .arg(format!(
+            "while kill -0 {} 2>/dev/null; do sleep 0.2; done; kill -TERM {pid}",
+            std::process::id()
+        ))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

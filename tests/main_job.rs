@@ -108,7 +108,9 @@ fn no_name_lies_in_clear_on_any_disk_and_the_institute_holds_no_side_chain() {
         .as_array()
         .unwrap()
         .iter()
-        .flat_map(|person| [person["family"].as_str().unwrap().to_owned(), person["mrn"].as_str().unwrap().to_owned()])
+        .flat_map(|person| {
+            [person["family"].as_str().unwrap().to_owned(), person["mrn"].as_str().unwrap().to_owned()]
+        })
         // a short name can occur by chance in random bytes
         .filter(|name| name.len() >= 6)
         .collect();

@@ -38,8 +38,10 @@ impl Terminal {
         drop(pair.slave);
         let keys = pair.master.take_writer().unwrap();
         let mut reader = pair.master.try_clone_reader().unwrap();
-        let shown =
-            Arc::new((Mutex::new(Shown { screen: vt100::Parser::new(24, 80, 0), closed: false }), Condvar::new()));
+        let shown = Arc::new((
+            Mutex::new(Shown { screen: vt100::Parser::new(24, 80, 0), closed: false }),
+            Condvar::new(),
+        ));
         let sink = shown.clone();
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
@@ -71,7 +73,11 @@ impl Terminal {
                 return;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !shown.closed, "{what} never came:\n{}", shown.screen.screen().contents());
+            assert!(
+                !left.is_zero() && !shown.closed,
+                "{what} never came:\n{}",
+                shown.screen.screen().contents()
+            );
             shown = self.shown.1.wait_timeout(shown, left).unwrap().0;
         }
     }

@@ -65,7 +65,9 @@ pub fn settings(path: Option<&Path>) -> Result<Settings> {
 /// A passphrase from a file, the environment or a prompt; never from an argument.
 pub fn passphrase(file: Option<&Path>) -> Result<SecretBytes> {
     if let Some(file) = file {
-        let text = SecretBytes::new(fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?);
+        let text = SecretBytes::new(
+            fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?,
+        );
         let line = text.expose().split(|byte| *byte == b'\n').next().unwrap_or_default();
         return Ok(SecretBytes::new(line.strip_suffix(b"\r").unwrap_or(line).to_vec()));
     }

@@ -56,7 +56,10 @@ pub fn run(options: Options) -> Result<ExitCode> {
             output::line(&wardline_record::visible(&person.name()))?;
         }
         output::line(&format!("patient {patient}"))?;
-        output::line(&format!("lookup {} is final on the side chain at height {}", lookup.id, lookup.height))?;
+        output::line(&format!(
+            "lookup {} is final on the side chain at height {}",
+            lookup.id, lookup.height
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -82,9 +82,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
 
 /// Whether a command failed only because the reader of its output has gone.
 pub fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// An error and its causes on one line.

@@ -102,7 +102,8 @@ pub fn create(
     let mut staff_files = Vec::new();
     let mut staff_entries: Vec<StaffEntry> = Vec::new();
     for plan in staff {
-        let branch = participants.get(plan.branch).ok_or("a staff member's branch is not among the branches")?;
+        let branch =
+            participants.get(plan.branch).ok_or("a staff member's branch is not among the branches")?;
         let who = NewStaff {
             staff: StaffId::draw(entropy),
             branch: branch.id,

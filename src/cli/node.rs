@@ -48,7 +48,8 @@ pub struct PeerFile {
 pub fn run(options: Options) -> Result<ExitCode> {
     tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,wardline=info".into()),
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "warn,wardline=info".into()),
         )
         .with_ansi(false)
         .with_writer(std::io::stderr)
@@ -67,8 +68,8 @@ pub fn run(options: Options) -> Result<ExitCode> {
 /// Reads node.toml and what it points to.
 pub fn settings(path: &Path, allow_demo: bool) -> Result<NodeSettings> {
     let text = access::read(path)?;
-    let file: NodeFile =
-        toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.to_string().trim_end()))?;
+    let file: NodeFile = toml::from_str(&text)
+        .map_err(|error| format!("{}: {}", path.display(), error.to_string().trim_end()))?;
     let base = path.parent().unwrap_or(Path::new("."));
     let genesis_path = base.join(&file.genesis);
     let bytes = fs::read(&genesis_path)

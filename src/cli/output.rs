@@ -18,12 +18,18 @@ pub fn json(value: &Value) -> Result<()> {
 
 /// A table with columns as wide as their widest cell; every cell is made visible first.
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> Result<()> {
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
     let widths: Vec<usize> = head
         .iter()
         .enumerate()
         .map(|(column, title)| {
-            rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).chain([width(title)]).max().unwrap_or(0)
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| width(cell))
+                .chain([width(title)])
+                .max()
+                .unwrap_or(0)
         })
         .collect();
     let print = |cells: &[String]| {

@@ -94,13 +94,16 @@ fn read(path: &std::path::Path) -> Result<Record> {
         std::io::stdin().take(FILE_MAX + 1).read_to_end(&mut bytes)?;
     } else {
         let file = std::fs::File::open(path).map_err(|error| format!("cannot read {name}: {error}"))?;
-        file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot read {name}: {error}"))?;
+        file.take(FILE_MAX + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| format!("cannot read {name}: {error}"))?;
     }
     if bytes.len() as u64 > FILE_MAX {
         return Err(format!("{name} is larger than {} MiB", FILE_MAX >> 20).into());
     }
     let record = Record::from_json(&bytes).map_err(|error| format!("{name} is not a record: {error}"))?;
-    let faults: Vec<String> = record.check().iter().map(|fault| format!("{}: {}", fault.field, fault.message)).collect();
+    let faults: Vec<String> =
+        record.check().iter().map(|fault| format!("{}: {}", fault.field, fault.message)).collect();
     if !faults.is_empty() {
         return Err(format!("{name}: {}", faults.join("; ")).into());
     }
@@ -137,7 +140,12 @@ fn show(options: Show) -> Result<ExitCode> {
         }
         output::json(&document)?;
     } else {
-        output::line(&format!("{} {} at {}", row.state.text(), row.kind.map_or("record", |kind| kind.name()), row.branch_name))?;
+        output::line(&format!(
+            "{} {} at {}",
+            row.state.text(),
+            row.kind.map_or("record", |kind| kind.name()),
+            row.branch_name
+        ))?;
         for (label, value) in row.opened.iter().flat_map(Record::lines) {
             output::line(&format!("{label}: {}", wardline_record::visible(&value)))?;
         }

@@ -88,7 +88,12 @@ impl From<StateUnavailable> for BlockRefusal {
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub fn follows(parent: &Header, parent_digest: &Digest, header: &Header, epoch_length: u64) -> Result<(), HeaderError> {
+pub fn follows(
+    parent: &Header,
+    parent_digest: &Digest,
+    header: &Header,
+    epoch_length: u64,
+) -> Result<(), HeaderError> {
     if header.network != parent.network {
         return Err(HeaderError::OtherNetwork);
     }

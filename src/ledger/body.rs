@@ -133,13 +133,26 @@ impl Receipt {
     }
 
     /// Whether `key`, the holder's registered signing key, signed for exactly this envelope.
-    pub fn verify(&self, key: &PublicKey, network: &NetworkId, record: &RecordId, pointer: &Digest, size: u32) -> bool {
+    pub fn verify(
+        &self,
+        key: &PublicKey,
+        network: &NetworkId,
+        record: &RecordId,
+        pointer: &Digest,
+        size: u32,
+    ) -> bool {
         let message = receipt_bytes(network, record, pointer, size, self.branch);
         key.verify(Domain::Receipt, &message, &self.signature)
     }
 }
 
-fn receipt_bytes(network: &NetworkId, record: &RecordId, pointer: &Digest, size: u32, branch: BranchId) -> Vec<u8> {
+fn receipt_bytes(
+    network: &NetworkId,
+    record: &RecordId,
+    pointer: &Digest,
+    size: u32,
+    branch: BranchId,
+) -> Vec<u8> {
     let mut w = Writer::default();
     network.write(&mut w);
     record.write(&mut w);
@@ -207,7 +220,10 @@ impl Canonical for Enrol {
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { patient: PatientId::read(r)?, identity: r.bytes(MAX_IDENTITY, "sealed identity")?.to_vec() })
+        Ok(Self {
+            patient: PatientId::read(r)?,
+            identity: r.bytes(MAX_IDENTITY, "sealed identity")?.to_vec(),
+        })
     }
 }
 

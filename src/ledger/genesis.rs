@@ -5,8 +5,8 @@ use crate::header::{HEADER_VERSION, Header, encode_body, transaction_root};
 use crate::id::{BranchId, Chain, NetworkId, StaffId};
 use crate::overlay::Nothing;
 use crate::registry::{
-    EntryError, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF, MAX_VALIDATORS, NetworkPolicy, Participant, StaffEntry, Subject,
-    check_suites,
+    EntryError, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF, MAX_VALIDATORS, NetworkPolicy, Participant,
+    StaffEntry, Subject, check_suites,
 };
 use crate::rules::may_administer;
 use crate::state::{BranchList, ChainEntry, Changes, Key, StaffList, Suites, ValidatorSet};
@@ -129,7 +129,10 @@ impl Genesis {
         let mut administrators = 0;
         for staff in &self.staff {
             staff.check().map_err(|error| GenesisError::Staff(staff.id, error))?;
-            let branch = self.participants.iter().find(|participant| participant.id == staff.branch && participant.active);
+            let branch = self
+                .participants
+                .iter()
+                .find(|participant| participant.id == staff.branch && participant.active);
             let branch = branch.ok_or(GenesisError::StrayStaff(staff.id))?;
             administrators += u32::from(staff.active && may_administer(staff.roles, branch.trusted).allowed);
         }
@@ -171,8 +174,10 @@ impl Genesis {
     }
 
     fn keys(&self) -> impl Iterator<Item = (wardline_crypto::PublicKey, Subject)> {
-        let participants =
-            self.participants.iter().flat_map(|p| p.keys().into_iter().map(|key| (key, Subject::Participant(p.id))));
+        let participants = self
+            .participants
+            .iter()
+            .flat_map(|p| p.keys().into_iter().map(|key| (key, Subject::Participant(p.id))));
         participants.chain(self.staff.iter().map(|staff| (staff.signing, Subject::Staff(staff.id))))
     }
 
@@ -197,7 +202,8 @@ impl Genesis {
         for (branch, staff) in staff_of {
             put(Key::StaffOf(branch), StaffList(staff).encode());
         }
-        let administrators = self.staff.iter().filter(|staff| staff.active && may_administer(staff.roles, true).allowed);
+        let administrators =
+            self.staff.iter().filter(|staff| staff.active && may_administer(staff.roles, true).allowed);
         put(Key::Administrators, StaffList(administrators.map(|staff| staff.id).collect()).encode());
         for (key, owner) in self.keys() {
             put(Key::KeyOwner(key), owner.encode());
@@ -233,7 +239,8 @@ impl Canonical for Genesis {
             name: r.text(MAX_NAME, "network's name")?,
             created_s: r.u64("creation time")?,
             epoch_length: r.u64("epoch length")?,
-            participants: r.sorted(MAX_PARTICIPANTS, "participants", |participant: &Participant| participant.id)?,
+            participants: r
+                .sorted(MAX_PARTICIPANTS, "participants", |participant: &Participant| participant.id)?,
             staff: r.sorted(MAX_STAFF, "staff", |staff: &StaffEntry| staff.id)?,
             suites_writable: r.u8("suites")?,
             policy: NetworkPolicy::read(r)?,

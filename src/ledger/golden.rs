@@ -40,28 +40,46 @@ fn things() -> Vec<(&'static str, Vec<u8>)> {
         ("checkpoint", Checkpoint::genesis(&w.genesis, Chain::Main).unwrap().encode()),
         ("grant", w.grant("ward").encode()),
         ("receipt", storage.receipts[0].encode()),
-        ("tip", SignedTip::sign(&key("signing 1"), w.network, Chain::Main, BranchId(1), 9, root, NOW).encode()),
+        (
+            "tip",
+            SignedTip::sign(&key("signing 1"), w.network, Chain::Main, BranchId(1), 9, root, NOW).encode(),
+        ),
         ("transaction storage", w.by("ward", Body::Storage(storage.clone())).encode()),
         ("body storage commitment", Body::Storage(assent(Assent::Commitment(root))).encode()),
         ("body storage emergency", Body::Storage(assent(Assent::Emergency(2))).encode()),
         ("body storage unable to ask", Body::Storage(assent(Assent::UnableToAsk(3))).encode()),
         ("transaction registry participant", registry(RegistryEntry::Participant(participant(6, true)))),
         ("transaction registry institute", registry(RegistryEntry::Participant(participant(7, false)))),
-        ("transaction registry staff", registry(RegistryEntry::Staff(staff("new", 3, &[Role::Ward, Role::Crew])))),
+        (
+            "transaction registry staff",
+            registry(RegistryEntry::Staff(staff("new", 3, &[Role::Ward, Role::Crew]))),
+        ),
         ("transaction registry suites", registry(RegistryEntry::Suites(0b110))),
-        ("transaction registry policy", registry(RegistryEntry::Policy(NetworkPolicy { version: 2, ..NetworkPolicy::default() }))),
+        (
+            "transaction registry policy",
+            registry(RegistryEntry::Policy(NetworkPolicy { version: 2, ..NetworkPolicy::default() })),
+        ),
         (
             "transaction registry validators",
             registry(RegistryEntry::Validators { chain: Chain::Side, set: vec![BranchId(1), BranchId(4)] }),
         ),
         (
             "transaction access",
-            w.by_branch(1, Body::Access(Access { branch: BranchId(1), size: 7, root, consistency: vec![root, w.network] }))
-                .encode(),
+            w.by_branch(
+                1,
+                Body::Access(Access {
+                    branch: BranchId(1),
+                    size: 7,
+                    root,
+                    consistency: vec![root, w.network],
+                }),
+            )
+            .encode(),
         ),
         (
             "transaction enrol",
-            w.by("registrar", Body::Enrol(Enrol { patient: patient("mei"), identity: b"sealed".to_vec() })).encode(),
+            w.by("registrar", Body::Enrol(Enrol { patient: patient("mei"), identity: b"sealed".to_vec() }))
+                .encode(),
         ),
         ("transaction link", w.by("ward", Body::Link(w.link("a", "mei"))).encode()),
         ("transaction lookup", w.by("ward", Body::Lookup(w.lookup("l", "mei"))).encode()),
@@ -115,7 +133,8 @@ fn things() -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn bytes_are_what_they_were() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden.txt");
-    let text: String = things().iter().map(|(name, bytes)| format!("{name}: {}\n", HEXLOWER.encode(bytes))).collect();
+    let text: String =
+        things().iter().map(|(name, bytes)| format!("{name}: {}\n", HEXLOWER.encode(bytes))).collect();
     if std::env::var_os("WARDLINE_BLESS").is_some() {
         std::fs::write(path, &text).unwrap();
     }

@@ -67,7 +67,13 @@ impl Grant {
     ///
     /// # Errors
     /// The first rule that it breaks, cheapest first.
-    pub fn verify(&self, network: &NetworkId, staff: &StaffEntry, now_s: u64, max_s: u32) -> Result<(), GrantError> {
+    pub fn verify(
+        &self,
+        network: &NetworkId,
+        staff: &StaffEntry,
+        now_s: u64,
+        max_s: u32,
+    ) -> Result<(), GrantError> {
         if self.network != *network {
             return Err(GrantError::OtherNetwork);
         }

@@ -156,7 +156,13 @@ mod tests {
         let id: RecordId = "000102030405060708090a0b0c0d0e0f".parse().unwrap();
         assert_eq!(id.to_string(), "000102030405060708090a0b0c0d0e0f");
         assert_eq!(id.short(), "00010203");
-        for bad in ["", "00", "+00102030405060708090a0b0c0d0e0f", "000102030405060708090A0B0C0D0E0F", "é00102030405060708090a0b0c0d0e0"] {
+        for bad in [
+            "",
+            "00",
+            "+00102030405060708090a0b0c0d0e0f",
+            "000102030405060708090A0B0C0D0E0F",
+            "é00102030405060708090a0b0c0d0e0",
+        ] {
             assert_eq!(bad.parse::<RecordId>(), Err(BadId), "{bad}");
         }
     }

@@ -27,31 +27,32 @@ mod transaction;
 pub mod tree;
 
 pub use block::{
-    BlockRefusal, BuiltBlock, HeaderError, MAX_AHEAD_S, Proposal, build_block, check_block, check_header, follows,
-    replay_block,
+    BlockRefusal, BuiltBlock, HeaderError, MAX_AHEAD_S, Proposal, build_block, check_block, check_header,
+    follows, replay_block,
 };
 pub use body::{
-    Access, Assent, Enrol, Link, Lookup, MAX_CONSISTENCY, MAX_IDENTITY, MAX_REASON, MAX_RECEIPTS, Receipt, Storage,
+    Access, Assent, Enrol, Link, Lookup, MAX_CONSISTENCY, MAX_IDENTITY, MAX_REASON, MAX_RECEIPTS, Receipt,
+    Storage,
 };
 pub use certificate::{CertificateError, Signers};
 pub use codec::{Canonical, DecodeError, Reader, Writer};
 pub use genesis::{Genesis, GenesisBlock, GenesisError, namespace};
 pub use grant::{Grant, GrantError};
 pub use header::{
-    HEADER_LEN, HEADER_VERSION, Header, MAX_BODY, MAX_TRANSACTION, MAX_TRANSACTIONS, body_matches, decode_body,
-    encode_body, ends_epoch, epoch_of, transaction_root,
+    HEADER_LEN, HEADER_VERSION, Header, MAX_BODY, MAX_TRANSACTION, MAX_TRANSACTIONS, body_matches,
+    decode_body, encode_body, ends_epoch, epoch_of, transaction_root,
 };
 pub use id::{BadId, BranchId, Chain, LookupId, NetworkId, PatientId, RecordId, StaffId, TxId};
 pub use light::{Checkpoint, Invalid, VerifiedHeader};
 pub use overlay::{Overlay, State};
 pub use registry::{
-    EntryError, MAX_ADDRESS, MAX_GRANT_S, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF, MAX_VALIDATORS, NetworkPolicy,
-    Participant, Registry, RegistryEntry, SUITES, StaffEntry, Subject,
+    EntryError, MAX_ADDRESS, MAX_GRANT_S, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF, MAX_VALIDATORS,
+    NetworkPolicy, Participant, Registry, RegistryEntry, SUITES, StaffEntry, Subject,
 };
 pub use rules::{BlockContext, Refusal, Selection};
 pub use state::{
-    AccessEntry, Changes, Key, LinkEntry, LookupEntry, PatientEntry, RecordEntry, StateUnavailable, StateView,
-    ValidatorSet, link_leaf,
+    AccessEntry, Changes, Key, LinkEntry, LookupEntry, PatientEntry, RecordEntry, StateUnavailable,
+    StateView, ValidatorSet, link_leaf,
 };
 pub use tip::SignedTip;
 pub use transaction::{Approval, Author, Body, MAX_APPROVALS, Scope, Transaction};

@@ -157,11 +157,13 @@ pub fn advance(
     let mut waiting: Vec<VerifiedHeader> = Vec::new(); // linked, not certified yet
 
     for (bytes, certificate) in headers {
-        let (before, before_digest) =
-            waiting.last().map_or((&checkpoint.header, &checkpoint.digest), |last| (&last.header, &last.digest));
+        let (before, before_digest) = waiting
+            .last()
+            .map_or((&checkpoint.header, &checkpoint.digest), |last| (&last.header, &last.digest));
         let after = before.height;
         let header = Header::decode(bytes).map_err(|error| Invalid::Header { after, error })?;
-        follows(before, before_digest, &header, checkpoint.epoch_length).map_err(|error| Invalid::Link { after, error })?;
+        follows(before, before_digest, &header, checkpoint.epoch_length)
+            .map_err(|error| Invalid::Link { after, error })?;
         let height = header.height;
         let epoch_ends = ends_epoch(height, checkpoint.epoch_length);
         let epoch = header.epoch;

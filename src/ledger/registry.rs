@@ -133,9 +133,9 @@ impl Participant {
 }
 
 fn is_host_and_port(address: &str) -> bool {
-    address
-        .rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok())
+    address.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok()
+    })
 }
 
 impl Canonical for Participant {
@@ -199,7 +199,10 @@ impl StaffEntry {
     /// # Errors
     /// When a key is not registrable.
     pub fn check(&self) -> Result<(), EntryError> {
-        self.signing.check_registrable().and_then(|()| self.agreement.check_registrable()).map_err(|_| EntryError::WeakKey)
+        self.signing
+            .check_registrable()
+            .and_then(|()| self.agreement.check_registrable())
+            .map_err(|_| EntryError::WeakKey)
     }
 }
 
@@ -222,7 +225,8 @@ impl Canonical for StaffEntry {
             agreement: AgreementPublic::read(r)?,
             roles: {
                 let bits = r.u16("roles")?;
-                Roles::from_bits(bits).map_err(|_| DecodeError::UnknownCode { what: "role set", code: bits.into() })?
+                Roles::from_bits(bits)
+                    .map_err(|_| DecodeError::UnknownCode { what: "role set", code: bits.into() })?
             },
             key_epoch: r.u32("key epoch")?,
             active: r.bool("active")?,

@@ -52,24 +52,26 @@ fn participant() -> impl Strategy<Value = Participant> {
         (branch(), text(), any::<[bool; 3]>(), [public_key(), public_key()], prop::option::of(public_key())),
         (agreement_key(), digest(), [text(), text()], prop::option::of(text())),
     )
-        .prop_map(|((id, name, [trusted, votes, active], [signing, main_validator], side_validator), rest)| {
-            let (wrap, tls, [api, main_address], side_address) = rest;
-            Participant {
-                id,
-                name,
-                trusted,
-                votes,
-                signing,
-                main_validator,
-                side_validator,
-                wrap,
-                tls,
-                api,
-                main_address,
-                side_address,
-                active,
-            }
-        })
+        .prop_map(
+            |((id, name, [trusted, votes, active], [signing, main_validator], side_validator), rest)| {
+                let (wrap, tls, [api, main_address], side_address) = rest;
+                Participant {
+                    id,
+                    name,
+                    trusted,
+                    votes,
+                    signing,
+                    main_validator,
+                    side_validator,
+                    wrap,
+                    tls,
+                    api,
+                    main_address,
+                    side_address,
+                    active,
+                }
+            },
+        )
 }
 
 fn staff_entry() -> impl Strategy<Value = StaffEntry> {
@@ -87,9 +89,15 @@ fn staff_entry() -> impl Strategy<Value = StaffEntry> {
 }
 
 fn registry() -> impl Strategy<Value = Registry> {
-    let policy = (any::<[u32; 4]>(), any::<u8>()).prop_map(|([version, tip_max_age_s, grant_max_s, roles_table], copies_min)| {
-        NetworkPolicy { version, tip_max_age_s, grant_max_s, copies_min, roles_table }
-    });
+    let policy = (any::<[u32; 4]>(), any::<u8>()).prop_map(
+        |([version, tip_max_age_s, grant_max_s, roles_table], copies_min)| NetworkPolicy {
+            version,
+            tip_max_age_s,
+            grant_max_s,
+            copies_min,
+            roles_table,
+        },
+    );
     let set = prop::collection::btree_set(branch(), 0..8).prop_map(|set| set.into_iter().collect());
     let entry = prop_oneof![
         participant().prop_map(RegistryEntry::Participant),
@@ -130,9 +138,18 @@ fn body() -> impl Strategy<Value = Body> {
         .prop_map(|(branch, size, root, consistency)| Access { branch, size, root, consistency });
     let enrol = (patient_id(), prop::collection::vec(any::<u8>(), 0..50))
         .prop_map(|(patient, identity)| Enrol { patient, identity });
-    let link = (record_id(), patient_id(), branch()).prop_map(|(record, patient, branch)| Link { record, patient, branch });
+    let link = (record_id(), patient_id(), branch()).prop_map(|(record, patient, branch)| Link {
+        record,
+        patient,
+        branch,
+    });
     let lookup = (any::<[u8; 16]>(), patient_id(), prop::sample::select(Purpose::ALL), text()).prop_map(
-        |(lookup, patient, purpose, reason)| Lookup { lookup: LookupId::from_bytes(lookup), patient, purpose, reason },
+        |(lookup, patient, purpose, reason)| Lookup {
+            lookup: LookupId::from_bytes(lookup),
+            patient,
+            purpose,
+            reason,
+        },
     );
     prop_oneof![
         storage().prop_map(Body::Storage),
@@ -145,18 +162,27 @@ fn body() -> impl Strategy<Value = Body> {
 }
 
 fn grant() -> impl Strategy<Value = Grant> {
-    (digest(), staff_id(), any::<u32>(), public_key(), agreement_key(), any::<[u64; 2]>(), signature()).prop_map(
-        |(network, staff, key_epoch, session, session_agreement, [not_before_s, not_after_s], signature)| Grant {
-            network,
-            staff,
-            key_epoch,
-            session,
-            session_agreement,
-            not_before_s,
-            not_after_s,
-            signature,
-        },
-    )
+    (digest(), staff_id(), any::<u32>(), public_key(), agreement_key(), any::<[u64; 2]>(), signature())
+        .prop_map(
+            |(
+                network,
+                staff,
+                key_epoch,
+                session,
+                session_agreement,
+                [not_before_s, not_after_s],
+                signature,
+            )| Grant {
+                network,
+                staff,
+                key_epoch,
+                session,
+                session_agreement,
+                not_before_s,
+                not_after_s,
+                signature,
+            },
+        )
 }
 
 fn transaction() -> impl Strategy<Value = Transaction> {
@@ -168,29 +194,39 @@ fn transaction() -> impl Strategy<Value = Transaction> {
         approvals.prop_map(|approvals| Author::Staff { approvals }),
     ];
     let scope = prop::sample::select(vec![Scope::Main, Scope::Side, Scope::Both]);
-    (digest(), scope, body(), author)
-        .prop_map(|(network, scope, body, author)| Transaction { network, scope, body, author })
+    (digest(), scope, body(), author).prop_map(|(network, scope, body, author)| Transaction {
+        network,
+        scope,
+        body,
+        author,
+    })
 }
 
 fn header() -> impl Strategy<Value = Header> {
     (any::<[u64; 3]>(), [digest(), digest(), digest(), digest()], chain(), any::<u32>()).prop_map(
-        |([height, epoch, time_s], [parent, network, transaction_root, state_root], chain, transactions)| Header {
-            parent,
-            height,
-            version: HEADER_VERSION,
-            network,
-            chain,
-            epoch,
-            time_s,
-            transactions,
-            transaction_root,
-            state_root,
+        |([height, epoch, time_s], [parent, network, transaction_root, state_root], chain, transactions)| {
+            Header {
+                parent,
+                height,
+                version: HEADER_VERSION,
+                network,
+                chain,
+                epoch,
+                time_s,
+                transactions,
+                transaction_root,
+                state_root,
+            }
         },
     )
 }
 
 /// The value comes back, cut or longer bytes do not decode, and no changed byte decodes to other bytes' value.
-fn one_form<T: Canonical + PartialEq + Debug>(value: &T, at: prop::sample::Index, change: u8) -> Result<(), TestCaseError> {
+fn one_form<T: Canonical + PartialEq + Debug>(
+    value: &T,
+    at: prop::sample::Index,
+    change: u8,
+) -> Result<(), TestCaseError> {
     let bytes = value.encode();
     let back = T::decode(&bytes).map_err(|error| TestCaseError::fail(error.to_string()))?;
     prop_assert_eq!(&back, value);
@@ -273,7 +309,8 @@ fn a_genesis_and_a_tip_have_one_form() {
     other_version[1] = 2;
     assert!(matches!(Genesis::decode(&other_version), Err(DecodeError::UnknownCode { code: 2, .. })));
 
-    let tip = SignedTip::sign(&key("signing 1"), genesis.network(), Chain::Side, BranchId(1), 4, Digest::ZERO, NOW);
+    let tip =
+        SignedTip::sign(&key("signing 1"), genesis.network(), Chain::Side, BranchId(1), 4, Digest::ZERO, NOW);
     assert_eq!(SignedTip::decode(&tip.encode()), Ok(tip.clone()));
     let public = key("signing 1").public();
     assert!(tip.verify(&public));
@@ -307,9 +344,15 @@ fn a_validator_set_has_one_order_and_no_key_twice() {
 
 #[test]
 fn reserved_kinds_are_refused_by_name() {
-    for (code, name) in
-        [(2, "policy"), (5, "correction"), (7, "update"), (8, "merge"), (9, "unmerge"), (11, "consent"), (13, "erase")]
-    {
+    for (code, name) in [
+        (2, "policy"),
+        (5, "correction"),
+        (7, "update"),
+        (8, "merge"),
+        (9, "unmerge"),
+        (11, "consent"),
+        (13, "erase"),
+    ] {
         assert_eq!(Body::decode(&[code, 0, 0]), Err(DecodeError::Reserved(name)));
     }
     for code in [0, 14, 255] {
@@ -323,7 +366,12 @@ fn kinds_scopes_and_limits_are_what_the_page_says() {
     let world = World::new();
     let bodies = [
         (Body::Storage(world.storage("a")), 1, "storage", Scope::Main),
-        (Body::Registry(Registry { version: 1, entry: RegistryEntry::Suites(1) }), 3, "registry", Scope::Both),
+        (
+            Body::Registry(Registry { version: 1, entry: RegistryEntry::Suites(1) }),
+            3,
+            "registry",
+            Scope::Both,
+        ),
         (Body::Enrol(world.enrol("mei")), 6, "enrol", Scope::Side),
         (Body::Link(world.link("a", "mei")), 10, "link", Scope::Side),
         (Body::Lookup(world.lookup("l", "mei")), 12, "lookup", Scope::Side),
@@ -348,7 +396,10 @@ fn a_grant_holds_for_its_person_network_and_time() {
     assert_eq!(grant.verify(&Digest::ZERO, &entry, NOW, 7200), Err(GrantError::OtherNetwork));
     assert_eq!(grant.verify(&world.network, &entry, NOW, 7199), Err(GrantError::TooLong));
     assert_eq!(verify(&grant, &staff("registrar", 1, &[]), NOW), Err(GrantError::OtherStaff));
-    assert_eq!(verify(&grant, &StaffEntry { active: false, ..entry.clone() }, NOW), Err(GrantError::Inactive));
+    assert_eq!(
+        verify(&grant, &StaffEntry { active: false, ..entry.clone() }, NOW),
+        Err(GrantError::Inactive)
+    );
     assert_eq!(verify(&grant, &StaffEntry { key_epoch: 2, ..entry.clone() }, NOW), Err(GrantError::OldKey));
     assert_eq!(verify(&grant, &entry, NOW - 3601), Err(GrantError::NotYet));
     assert_eq!(verify(&grant, &entry, NOW + 3601), Err(GrantError::Over));
@@ -373,7 +424,9 @@ fn transaction_roots_are_those_of_the_reference_tree() {
         return;
     };
     let tree: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let hex = |value: &serde_json::Value| data_encoding::HEXLOWER.decode(value.as_str().unwrap().as_bytes()).unwrap();
+    let hex = |value: &serde_json::Value| {
+        data_encoding::HEXLOWER.decode(value.as_str().unwrap().as_bytes()).unwrap()
+    };
     let leaves: Vec<Vec<u8>> = tree["leaf_inputs_hex"].as_array().unwrap().iter().map(hex).collect();
     let roots: Vec<Vec<u8>> = tree["root_by_tree_size_hex"].as_array().unwrap().iter().map(hex).collect();
     assert_eq!((leaves.len(), roots.len()), (8, 9));

@@ -5,7 +5,9 @@
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::id::{BranchId, Chain, LookupId, NetworkId, PatientId, RecordId, StaffId};
-use crate::registry::{MAX_PARTICIPANTS, MAX_STAFF, MAX_VALIDATORS, NetworkPolicy, Participant, StaffEntry, Subject};
+use crate::registry::{
+    MAX_PARTICIPANTS, MAX_STAFF, MAX_VALIDATORS, NetworkPolicy, Participant, StaffEntry, Subject,
+};
 use std::collections::BTreeMap;
 use wardline_crypto::{Digest, PublicKey, merkle};
 use wardline_policy::{Purpose, RecordKind};
@@ -104,7 +106,9 @@ impl Key {
             | Self::Participants
             | Self::Administrators
             | Self::PendingValidators => {}
-            Self::Participant(branch) | Self::StaffOf(branch) | Self::AccessRoot(branch) => branch.write(&mut w),
+            Self::Participant(branch) | Self::StaffOf(branch) | Self::AccessRoot(branch) => {
+                branch.write(&mut w)
+            }
             Self::Staff(staff) => staff.write(&mut w),
             Self::KeyOwner(key) => key.write(&mut w),
             Self::EntryVersion(subject) => subject.write(&mut w),
@@ -124,9 +128,9 @@ impl Key {
 pub fn read<T: Canonical>(view: &dyn StateView, key: Key) -> Result<Option<T>, StateUnavailable> {
     match view.get(&key.bytes())? {
         None => Ok(None),
-        Some(bytes) => T::decode(&bytes)
-            .map(Some)
-            .map_err(|error| StateUnavailable(format!("the value under prefix `{:#04x}`: {error}", key.prefix()))),
+        Some(bytes) => T::decode(&bytes).map(Some).map_err(|error| {
+            StateUnavailable(format!("the value under prefix `{:#04x}`: {error}", key.prefix()))
+        }),
     }
 }
 

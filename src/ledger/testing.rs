@@ -7,7 +7,8 @@ use crate::tree::{TreeNodes, TreeUpdate};
 use crate::*;
 use std::collections::BTreeMap;
 use wardline_crypto::{
-    AgreementKey, Content, DataKey, Digest, Header as EnvelopeHeader, Secret, SeededEntropy, SigningKey, Suite, seal,
+    AgreementKey, Content, DataKey, Digest, Header as EnvelopeHeader, Secret, SeededEntropy, SigningKey,
+    Suite, seal,
 };
 use wardline_policy::{Purpose, RecordKind, Role, Roles};
 
@@ -223,7 +224,8 @@ impl World {
 
     pub(crate) fn approved(&self, by: &[&str], entry: RegistryEntry, version: u32) -> Transaction {
         let body = Body::Registry(Registry { version, entry });
-        let approvals = by.iter().map(|who| Approval::sign(&key(who), staff_id(who), &self.network, &body)).collect();
+        let approvals =
+            by.iter().map(|who| Approval::sign(&key(who), staff_id(who), &self.network, &body)).collect();
         Transaction::by_staff(self.network, body, approvals)
     }
 
@@ -252,7 +254,10 @@ impl World {
     }
 
     pub(crate) fn enrol(&self, name: &str) -> Enrol {
-        Enrol { patient: patient(name), identity: identity(&patient(name), Suite::Cascade, Content::Identity, 1) }
+        Enrol {
+            patient: patient(name),
+            identity: identity(&patient(name), Suite::Cascade, Content::Identity, 1),
+        }
     }
 
     pub(crate) fn link(&self, record_name: &str, patient_name: &str) -> Link {
@@ -276,7 +281,14 @@ pub(crate) fn identity(patient: &PatientId, suite: Suite, content: Content, vers
 }
 
 /// A certificate as the engine makes it, of the chain's validators with these keys.
-pub(crate) fn certify(namespace: &[u8], set: &ValidatorSet, signers: &[usize], digest: &Digest, epoch: u64, keys: &[SigningKey]) -> Vec<u8> {
+pub(crate) fn certify(
+    namespace: &[u8],
+    set: &ValidatorSet,
+    signers: &[usize],
+    digest: &Digest,
+    epoch: u64,
+    keys: &[SigningKey],
+) -> Vec<u8> {
     let mut certificate = vec![u8::try_from(epoch).unwrap(), 9, 8]; // one-byte varints: epoch, view, parent view
     certificate.extend(digest.bytes());
     let mut message = vec![u8::try_from(namespace.len() + 9).unwrap()];
@@ -335,7 +347,10 @@ impl TestChain {
         let block = proposal.block.unwrap();
         let (changes, tree) = check_block(state, &parent, &block.header_bytes, &block.body, NOW).unwrap();
         assert_eq!((&changes, &tree), (&block.changes, &block.tree));
-        assert_eq!(body_matches(&block.header_bytes, &block.body), Some((block.header.height, *parent.digest().bytes())));
+        assert_eq!(
+            body_matches(&block.header_bytes, &block.body),
+            Some((block.header.height, *parent.digest().bytes()))
+        );
         state.apply(changes, &tree);
 
         let all: Vec<usize> = (1..self.validators.members.len()).collect();

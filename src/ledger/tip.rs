@@ -34,7 +34,15 @@ impl SignedTip {
         digest: Digest,
         time_s: u64,
     ) -> Self {
-        let mut tip = Self { network, chain, branch, height, digest, time_s, signature: Signature::from_bytes([0; 64]) };
+        let mut tip = Self {
+            network,
+            chain,
+            branch,
+            height,
+            digest,
+            time_s,
+            signature: Signature::from_bytes([0; 64]),
+        };
         tip.signature = key.sign(Domain::Tip, &tip.signed_bytes());
         tip
     }

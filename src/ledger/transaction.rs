@@ -254,7 +254,8 @@ impl Transaction {
     /// A member of staff's transaction: the session key that the grant names signs it.
     pub fn by_session(network: NetworkId, body: Body, grant: Grant, session: &SigningKey) -> Self {
         let signature = Signature::from_bytes([0; 64]);
-        Self { network, scope: body.scope(), body, author: Author::Session { grant, signature } }.signed(session)
+        Self { network, scope: body.scope(), body, author: Author::Session { grant, signature } }
+            .signed(session)
     }
 
     /// A branch's own transaction: the participant's signing key signs it.

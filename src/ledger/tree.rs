@@ -90,7 +90,12 @@ pub fn update(nodes: &dyn TreeNodes, version: u64, changes: &Changes) -> Result<
         let bytes = borsh::to_vec(node).map_err(|error| TreeError::Damaged(error.to_string()))?;
         written.push((node_key_bytes(key), bytes));
     }
-    Ok(TreeUpdate { root: Digest::from_bytes(root.0), nodes: written, stale: stale.into_iter().collect(), handover: None })
+    Ok(TreeUpdate {
+        root: Digest::from_bytes(root.0),
+        nodes: written,
+        stale: stale.into_iter().collect(),
+        handover: None,
+    })
 }
 
 /// The value at a key and the proof of it, or nothing and the proof of that. `version` is the state's own height:
@@ -98,7 +103,11 @@ pub fn update(nodes: &dyn TreeNodes, version: u64, changes: &Changes) -> Result<
 ///
 /// # Errors
 /// When the version is not kept, or values and nodes are not of one version.
-pub fn prove(state: &dyn State, version: u64, key: &[u8]) -> Result<(Option<Vec<u8>>, StateProof), TreeError> {
+pub fn prove(
+    state: &dyn State,
+    version: u64,
+    key: &[u8],
+) -> Result<(Option<Vec<u8>>, StateProof), TreeError> {
     state.node(&root_key(version))?.ok_or(TreeError::NotKept(version))?;
     let reader = Nodes(state);
     let tree = JellyfishMerkleTree::<_, Sha256>::new(&reader);
@@ -158,7 +167,8 @@ impl StateProof {
     /// # Errors
     /// When the proof proves anything else.
     pub fn verify(&self, root: &Digest, key: &[u8], value: Option<&[u8]>) -> Result<(), ProofError> {
-        let proof: SparseMerkleProof<Sha256> = borsh::from_slice(&to_borsh(&self.0)?).map_err(|_| ProofError::Refuted)?;
+        let proof: SparseMerkleProof<Sha256> =
+            borsh::from_slice(&to_borsh(&self.0)?).map_err(|_| ProofError::Refuted)?;
         proof.verify(RootHash(*root.bytes()), key_hash(key), value).map_err(|_| ProofError::Refuted)
     }
 

@@ -54,15 +54,16 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let genesis = open(&layout)?;
     log_to(&layout)?;
     let nodes = runtime.block_on(start(&layout, &genesis))?;
-    let outcome = runtime.block_on(seed::once(&layout, &genesis, options.seed, options.people)).and_then(|()| {
-        if options.headless {
-            println!("{}", ready(&layout, &genesis));
-            runtime.block_on(node::terminated())?;
-            Ok(())
-        } else {
-            open_console(&layout, &genesis)
-        }
-    });
+    let outcome =
+        runtime.block_on(seed::once(&layout, &genesis, options.seed, options.people)).and_then(|()| {
+            if options.headless {
+                println!("{}", ready(&layout, &genesis));
+                runtime.block_on(node::terminated())?;
+                Ok(())
+            } else {
+                open_console(&layout, &genesis)
+            }
+        });
     runtime.block_on(async {
         for node in nodes {
             node.stop().await;
@@ -143,7 +144,10 @@ fn free_ports(count: usize) -> Result<Vec<u16>> {
     let listeners = (0..count)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<std::io::Result<Vec<_>>>()?;
-    Ok(listeners.iter().map(|listener| listener.local_addr().map(|a| a.port())).collect::<std::io::Result<_>>()?)
+    Ok(listeners
+        .iter()
+        .map(|listener| listener.local_addr().map(|a| a.port()))
+        .collect::<std::io::Result<_>>()?)
 }
 
 /// The staff that the unlock screen offers, and each branch's import key that seeds the patients.
@@ -185,10 +189,8 @@ async fn start(layout: &Layout, genesis: &Genesis) -> Result<Vec<Node>> {
 
 /// The line that tells programs where everything is.
 fn ready(layout: &Layout, genesis: &Genesis) -> serde_json::Value {
-    let staff: serde_json::Map<String, serde_json::Value> = staff_plans()
-        .iter()
-        .map(|plan| (plan.file.clone(), json!(layout.staff(&plan.file))))
-        .collect();
+    let staff: serde_json::Map<String, serde_json::Value> =
+        staff_plans().iter().map(|plan| (plan.file.clone(), json!(layout.staff(&plan.file)))).collect();
     let branches: Vec<_> = genesis
         .participants
         .iter()
@@ -227,7 +229,10 @@ fn open_console(layout: &Layout, genesis: &Genesis) -> Result<()> {
         settings: network::console_settings(layout, genesis),
         genesis: genesis.clone(),
         staff_files,
-        passphrase_hint: Some(format!("Demo: the passphrase is filled in (it lies in {})", layout.passphrase().display())),
+        passphrase_hint: Some(format!(
+            "Demo: the passphrase is filled in (it lies in {})",
+            layout.passphrase().display()
+        )),
         prefilled_passphrase: Some(passphrase),
         idle_lock_s: 300,
         clock: Arc::new(SystemClock),

@@ -79,10 +79,14 @@ fn another_body_is_refused() {
     assert_eq!(f.check(&f.built.header, &one).unwrap_err(), BlockRefusal::Body);
     assert_eq!(crate::body_matches(&f.built.header_bytes, &one), None);
     let longer = [f.built.body.as_slice(), &[0]].concat();
-    assert_eq!(f.check(&f.built.header, &longer).unwrap_err(), BlockRefusal::Malformed(DecodeError::Trailing(1)));
+    assert_eq!(
+        f.check(&f.built.header, &longer).unwrap_err(),
+        BlockRefusal::Malformed(DecodeError::Trailing(1))
+    );
     assert_eq!(crate::body_matches(&f.built.header_bytes, &longer), None);
     assert_eq!(crate::body_matches(&f.built.header_bytes[1..], &f.built.body), None);
-    let edits: [fn(&mut Header); 2] = [|header| header.transactions = 1, |header| header.transaction_root = Digest::ZERO];
+    let edits: [fn(&mut Header); 2] =
+        [|header| header.transactions = 1, |header| header.transaction_root = Digest::ZERO];
     for edit in edits {
         let mut header = f.built.header.clone();
         edit(&mut header);
@@ -97,9 +101,15 @@ fn another_body_is_refused() {
 #[test]
 fn a_bodys_limits_hold() {
     let too_many = encode_body(&vec![vec![]; crate::MAX_TRANSACTIONS + 1]);
-    assert!(matches!(decode_body(&too_many), Err(DecodeError::TooLong { limit: crate::MAX_TRANSACTIONS, .. })));
+    assert!(matches!(
+        decode_body(&too_many),
+        Err(DecodeError::TooLong { limit: crate::MAX_TRANSACTIONS, .. })
+    ));
     let too_large = encode_body(&[vec![0; crate::MAX_TRANSACTION + 1]]);
-    assert!(matches!(decode_body(&too_large), Err(DecodeError::TooLong { limit: crate::MAX_TRANSACTION, .. })));
+    assert!(matches!(
+        decode_body(&too_large),
+        Err(DecodeError::TooLong { limit: crate::MAX_TRANSACTION, .. })
+    ));
     assert!(matches!(decode_body(&vec![0; MAX_BODY + 1]), Err(DecodeError::TooLong { limit: MAX_BODY, .. })));
     assert!(decode_body(&encode_body(&[vec![0; crate::MAX_TRANSACTION]])).is_ok());
 }
@@ -144,7 +154,8 @@ fn blocks_are_built_on_blocks_that_are_not_applied() {
     // The same two blocks, one after the other.
     let mut applied = f.world.main.clone();
     applied.apply(f.built.changes.clone(), &f.built.tree);
-    let (changes, tree) = check_block(&applied, &f.built.header, &second.header_bytes, &second.body, NOW).unwrap();
+    let (changes, tree) =
+        check_block(&applied, &f.built.header, &second.header_bytes, &second.body, NOW).unwrap();
     assert_eq!((changes, tree), (second.changes, second.tree));
 }
 
@@ -209,9 +220,15 @@ fn a_genesis_is_checked() {
     assert_eq!(refused(|g| g.epoch_length = 65_537), GenesisError::EpochLength);
     assert!(matches!(refused(|g| g.participants.reverse()), GenesisError::Bytes(_)));
     assert!(matches!(refused(|g| g.staff.reverse()), GenesisError::Bytes(_)));
-    assert!(matches!(refused(|g| g.name = "two\nlines".into()), GenesisError::Bytes(DecodeError::NotText(_))));
+    assert!(matches!(
+        refused(|g| g.name = "two\nlines".into()),
+        GenesisError::Bytes(DecodeError::NotText(_))
+    ));
     assert!(matches!(refused(|g| one(g).api.clear()), GenesisError::Participant(..)));
-    assert!(matches!(refused(|g| g.staff[0].signing = wardline_crypto::PublicKey::from_bytes([0; 32])), GenesisError::Staff(..)));
+    assert!(matches!(
+        refused(|g| g.staff[0].signing = wardline_crypto::PublicKey::from_bytes([0; 32])),
+        GenesisError::Staff(..)
+    ));
     assert!(matches!(refused(|g| g.staff[0].branch = crate::BranchId(77)), GenesisError::StrayStaff(_)));
     assert_eq!(refused(|g| g.staff[0].signing = g.staff[1].signing), GenesisError::SharedKey);
     assert_eq!(refused(|g| one(g).signing = key("signing 2").public()), GenesisError::SharedKey);
@@ -221,7 +238,10 @@ fn a_genesis_is_checked() {
         }
     };
     assert_eq!(refused(without_administrators), GenesisError::Administrators);
-    assert_eq!(refused(|g| g.participants.iter_mut().for_each(|p| p.votes = false)), GenesisError::Validators(Chain::Main));
+    assert_eq!(
+        refused(|g| g.participants.iter_mut().for_each(|p| p.votes = false)),
+        GenesisError::Validators(Chain::Main)
+    );
     let no_side = |g: &mut Genesis| {
         for p in &mut g.participants[..4] {
             p.votes = false;
@@ -267,9 +287,13 @@ fn a_policys_limits_hold() {
 #[test]
 fn a_registry_change_makes_filler_until_the_epochs_end() {
     let f = fixture();
-    let entry = RegistryEntry::Validators { chain: Chain::Main, set: vec![crate::BranchId(1), crate::BranchId(2)] };
+    let entry =
+        RegistryEntry::Validators { chain: Chain::Main, set: vec![crate::BranchId(1), crate::BranchId(2)] };
     let transaction = f.world.approved(&["admin-a", "admin-b"], entry, 1);
-    let first = build_block(&f.world.main, &f.parent, NOW, [transaction.encode()].into_iter()).unwrap().block.unwrap();
+    let first = build_block(&f.world.main, &f.parent, NOW, [transaction.encode()].into_iter())
+        .unwrap()
+        .block
+        .unwrap();
     let mut state = f.world.main.clone();
     state.apply(first.changes, &first.tree);
     let filler = build_block(&state, &first.header, NOW, std::iter::empty()).unwrap().block.unwrap();

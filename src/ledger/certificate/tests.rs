@@ -58,7 +58,10 @@ fn nobody_certifies_nothing() {
     let f = Fixture::new(4);
     assert_eq!(f.verify(&f.certificate(&[])), Err(CertificateError::NoQuorum { found: 0, quorum: 3 }));
     let empty = Fixture::new(0);
-    assert_eq!(empty.verify(&empty.certificate(&[])), Err(CertificateError::NoQuorum { found: 0, quorum: 0 }));
+    assert_eq!(
+        empty.verify(&empty.certificate(&[])),
+        Err(CertificateError::NoQuorum { found: 0, quorum: 0 })
+    );
 }
 
 #[test]
@@ -156,7 +159,9 @@ fn varints_are_in_their_shortest_form() {
     assert_eq!(read(&[0x7f]), Ok(127));
     assert_eq!(read(&[0xac, 0x02]), Ok(300));
     assert_eq!(read(&[[0xff; 9].as_slice(), &[1]].concat()), Ok(u64::MAX));
-    for bad in [&[0x80, 0][..], &[0xff, 0x80, 0], &[[0xff; 9].as_slice(), &[2]].concat(), &[0xff; 10], &[0xff; 11]] {
+    for bad in
+        [&[0x80, 0][..], &[0xff, 0x80, 0], &[[0xff; 9].as_slice(), &[2]].concat(), &[0xff; 10], &[0xff; 11]]
+    {
         assert_eq!(read(bad), Err(DecodeError::OutOfRange("n")), "{bad:?}");
     }
     assert_eq!(read(&[0x80]), Err(DecodeError::Truncated("n")));
@@ -171,10 +176,15 @@ fn varints_are_in_their_shortest_form() {
 #[test]
 fn the_engines_own_certificate_verifies() {
     let page = include_str!("../../../docs/format/certificate.md");
-    let hex = page.split("```hex\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the page has an example");
+    let hex = page
+        .split("```hex\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("the page has an example");
     let hex: String = hex.split_whitespace().collect();
     let certificate = data_encoding::HEXLOWER.decode(hex.as_bytes()).expect("the example is hexadecimal");
-    let keys = [1u8, 2, 3, 4].map(|n| SigningKey::from_seed(wardline_crypto::Secret::from_slice(&[n; 32]).unwrap()));
+    let keys =
+        [1u8, 2, 3, 4].map(|n| SigningKey::from_seed(wardline_crypto::Secret::from_slice(&[n; 32]).unwrap()));
     let set = ValidatorSet::new((0..).map(BranchId).zip(keys.iter().map(SigningKey::public)).collect());
     let namespace = crate::namespace(&Digest::ZERO, crate::Chain::Main);
     let digest = Digest::of(b"a block header");

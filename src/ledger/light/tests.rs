@@ -20,7 +20,8 @@ struct Story {
 fn story() -> Story {
     let mut chain = TestChain::new(Chain::Main);
     let from = Checkpoint::genesis(&chain.world.genesis, Chain::Main).unwrap();
-    let entry = RegistryEntry::Validators { chain: Chain::Main, set: vec![BranchId(1), BranchId(2), BranchId(3)] };
+    let entry =
+        RegistryEntry::Validators { chain: Chain::Main, set: vec![BranchId(1), BranchId(2), BranchId(3)] };
     chain.extend(&[chain.world.approved(&["admin-a", "admin-b"], entry, 1)]);
     // A set of three needs all three, whom `TestChain` does not have sign.
     while chain.blocks.len() < 10 {
@@ -187,10 +188,7 @@ fn another_epoch_than_the_heights_is_refused() {
 fn another_headers_certificate_is_refused() {
     let mut story = story();
     story.headers[0].1 = story.headers[1].1.clone();
-    assert_eq!(
-        story.advance(),
-        Err(Invalid::Certificate { height: 1, error: CertificateError::OtherBlock })
-    );
+    assert_eq!(story.advance(), Err(Invalid::Certificate { height: 1, error: CertificateError::OtherBlock }));
 }
 
 #[test]

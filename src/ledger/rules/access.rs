@@ -26,9 +26,10 @@ pub(super) fn check(
 fn check_growth(view: &dyn StateView, body: &Access) -> Result<(), Refusal> {
     let before: Option<AccessEntry> = state::read(view, Key::AccessRoot(body.branch))?;
     let (size, consistent) = match before {
-        Some(before) => {
-            (before.size, merkle::verify_consistency(before.size, &before.root, body.size, &body.root, &body.consistency))
-        }
+        Some(before) => (
+            before.size,
+            merkle::verify_consistency(before.size, &before.root, body.size, &body.root, &body.consistency),
+        ),
         None => (0, body.consistency.is_empty()),
     };
     if body.size <= size {

@@ -29,7 +29,11 @@ fn active_branch(view: &dyn StateView, id: BranchId) -> Result<Participant, Refu
 }
 
 /// The member of staff behind a session: grant in force at the block's time, session's signature over the transaction.
-pub(super) fn session(view: &dyn StateView, context: &BlockContext, transaction: &Transaction) -> Result<Member, Refusal> {
+pub(super) fn session(
+    view: &dyn StateView,
+    context: &BlockContext,
+    transaction: &Transaction,
+) -> Result<Member, Refusal> {
     let Author::Session { grant, signature } = &transaction.author else {
         return Err(Refusal::WrongAuthor("a session"));
     };
@@ -55,7 +59,10 @@ pub(super) fn branch(view: &dyn StateView, transaction: &Transaction) -> Result<
 }
 
 /// The persons who approved: each active, allowed to change the registry, and really the signer.
-pub(super) fn approvers<'a>(view: &dyn StateView, transaction: &'a Transaction) -> Result<&'a [Approval], Refusal> {
+pub(super) fn approvers<'a>(
+    view: &dyn StateView,
+    transaction: &'a Transaction,
+) -> Result<&'a [Approval], Refusal> {
     let Author::Staff { approvals } = &transaction.author else {
         return Err(Refusal::WrongAuthor("members of staff"));
     };

@@ -21,7 +21,8 @@ pub(super) fn check(
     if view.get(&link_key)?.is_some() {
         return Err(Refusal::LinkExists);
     }
-    let mut patient: PatientEntry = state::read(view, Key::Patient(body.patient))?.ok_or(Refusal::LinkPatient)?;
+    let mut patient: PatientEntry =
+        state::read(view, Key::Patient(body.patient))?.ok_or(Refusal::LinkPatient)?;
 
     let link = LinkEntry { patient: body.patient, index: patient.links.size(), branch: body.branch };
     patient.links.append(merkle::leaf_hash(&link_leaf(&body.record, body.branch)));

@@ -46,7 +46,11 @@ pub struct BlockContext {
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub fn check(view: &dyn StateView, context: &BlockContext, transaction: &Transaction) -> Result<Changes, Refusal> {
+pub fn check(
+    view: &dyn StateView,
+    context: &BlockContext,
+    transaction: &Transaction,
+) -> Result<Changes, Refusal> {
     // A value built in memory can break what decoding keeps: order, limits, plain text.
     check_bytes(view, context, &transaction.encode())
 }
@@ -97,7 +101,8 @@ pub fn execute(
 ) -> Result<Changes, (usize, Refusal)> {
     let mut changes = Changes::new();
     for (index, bytes) in transactions.iter().enumerate() {
-        let done = check_bytes(&Layer { base: view, changes: &changes }, context, bytes).map_err(|refusal| (index, refusal))?;
+        let done = check_bytes(&Layer { base: view, changes: &changes }, context, bytes)
+            .map_err(|refusal| (index, refusal))?;
         changes.extend(done);
     }
     end_epoch(view, context, &mut changes).map_err(|error| (transactions.len(), error.into()))?;
@@ -146,7 +151,11 @@ pub fn select(
 }
 
 /// The last block of an epoch names the next epoch's validators: the pending set, or the same again.
-fn end_epoch(view: &dyn StateView, context: &BlockContext, changes: &mut Changes) -> Result<(), StateUnavailable> {
+fn end_epoch(
+    view: &dyn StateView,
+    context: &BlockContext,
+    changes: &mut Changes,
+) -> Result<(), StateUnavailable> {
     let ChainEntry { epoch_length, .. } = state::require(view, Key::Chain)?;
     if !ends_epoch(context.height, epoch_length) {
         return Ok(());

@@ -30,7 +30,9 @@ pub(super) fn check(
     let mut changes = match &body.entry {
         RegistryEntry::Participant(participant) => set_participant(view, context, participant)?,
         RegistryEntry::Staff(staff) => set_staff(view, staff)?,
-        RegistryEntry::Suites(suites) => Changes::from([(Key::Suites.bytes(), Some(Suites(*suites).encode()))]),
+        RegistryEntry::Suites(suites) => {
+            Changes::from([(Key::Suites.bytes(), Some(Suites(*suites).encode()))])
+        }
         RegistryEntry::Policy(policy) => set_policy(view, policy)?,
         RegistryEntry::Validators { chain, set } => set_validators(view, context, *chain, set)?,
     };
@@ -46,9 +48,11 @@ fn persons_needed(view: &dyn StateView, entry: &RegistryEntry) -> Result<usize, 
         return Ok(2);
     };
     let before = state::staff(view, staff.id)?;
-    let powerful = staff.roles.needs_two_persons() || before.as_ref().is_some_and(|b| b.roles.needs_two_persons());
+    let powerful =
+        staff.roles.needs_two_persons() || before.as_ref().is_some_and(|b| b.roles.needs_two_persons());
     // Taking everything away must be quick: one person can.
-    let only_ends = before.is_some_and(|before| before.active && *staff == StaffEntry { active: false, ..before });
+    let only_ends =
+        before.is_some_and(|before| before.active && *staff == StaffEntry { active: false, ..before });
     Ok(if powerful && !only_ends { 2 } else { 1 })
 }
 
@@ -94,7 +98,11 @@ fn claim_key(
     Ok(())
 }
 
-fn set_participant(view: &dyn StateView, context: &BlockContext, now: &Participant) -> Result<Changes, Refusal> {
+fn set_participant(
+    view: &dyn StateView,
+    context: &BlockContext,
+    now: &Participant,
+) -> Result<Changes, Refusal> {
     let mut changes = Changes::new();
     let before = state::participant(view, now.id)?;
     let owner = Subject::Participant(now.id);
@@ -144,7 +152,13 @@ fn set_staff(view: &dyn StateView, now: &StaffEntry) -> Result<Changes, Refusal>
         return Err(Refusal::StaffBranch);
     }
     check_key_epoch(before.as_ref(), now)?;
-    claim_key(view, &mut changes, Subject::Staff(now.id), before.as_ref().map(|staff| staff.signing), Some(now.signing))?;
+    claim_key(
+        view,
+        &mut changes,
+        Subject::Staff(now.id),
+        before.as_ref().map(|staff| staff.signing),
+        Some(now.signing),
+    )?;
 
     if before.is_none_or(|before| before.branch != now.branch) {
         let StaffList(mut ids) = state::read(view, Key::StaffOf(now.branch))?.unwrap_or_default();
@@ -165,7 +179,9 @@ fn set_staff(view: &dyn StateView, now: &StaffEntry) -> Result<Changes, Refusal>
 fn check_key_epoch(before: Option<&StaffEntry>, now: &StaffEntry) -> Result<(), Refusal> {
     let expected = match before {
         None => 1,
-        Some(before) if before.signing == now.signing && before.agreement == now.agreement => before.key_epoch,
+        Some(before) if before.signing == now.signing && before.agreement == now.agreement => {
+            before.key_epoch
+        }
         Some(before) => before.key_epoch.saturating_add(1),
     };
     if now.key_epoch == expected { Ok(()) } else { Err(Refusal::KeyEpoch) }
@@ -188,7 +204,9 @@ fn set_validators(
 ) -> Result<Changes, Refusal> {
     let mut members = Vec::new();
     for branch in set {
-        let key = state::participant(view, *branch)?.and_then(|p| p.may_validate(chain)).ok_or(Refusal::NoValidator)?;
+        let key = state::participant(view, *branch)?
+            .and_then(|p| p.may_validate(chain))
+            .ok_or(Refusal::NoValidator)?;
         members.push((*branch, key));
     }
     let mut changes = Changes::new();

@@ -24,7 +24,8 @@ fn with_grant(w: &World, edit: impl FnOnce(&mut Grant)) -> Vec<u8> {
     let mut grant = w.grant("ward");
     edit(&mut grant);
     let session = key("session of ward");
-    Transaction::by_session(w.network, Body::Storage(w.storage("a")), grant.signed(&key("ward")), &session).encode()
+    Transaction::by_session(w.network, Body::Storage(w.storage("a")), grant.signed(&key("ward")), &session)
+        .encode()
 }
 
 fn enrolled(w: &mut World) {
@@ -93,7 +94,9 @@ const REFUSED: &[Case] = &[
         w.by("admin-a", body).encode()
     }),
     ("author.staff-unknown", Chain::Main, |w| with_grant(w, |grant| grant.staff = staff_id("nobody"))),
-    ("author.staff-unknown", Chain::Main, |w| w.approved(&["admin-a", "nobody"], RegistryEntry::Suites(1), 1).encode()),
+    ("author.staff-unknown", Chain::Main, |w| {
+        w.approved(&["admin-a", "nobody"], RegistryEntry::Suites(1), 1).encode()
+    }),
     ("author.staff-inactive", Chain::Main, |w| {
         let change = staff_change(w, "ward", &["admin-a"], |staff| staff.active = false);
         w.accept(Chain::Main, &Transaction::decode(&change).unwrap());
@@ -124,7 +127,8 @@ const REFUSED: &[Case] = &[
     }),
     ("author.signature", Chain::Main, |w| {
         // The staff key itself does not sign for a session.
-        Transaction::by_session(w.network, Body::Storage(w.storage("a")), w.grant("ward"), &key("ward")).encode()
+        Transaction::by_session(w.network, Body::Storage(w.storage("a")), w.grant("ward"), &key("ward"))
+            .encode()
     }),
     ("author.signature", Chain::Main, |w| {
         let body = Body::Access(access(w, 0, 3, &LOG));
@@ -156,11 +160,11 @@ const REFUSED: &[Case] = &[
         let lookup = Lookup { purpose: Purpose::Research, ..w.lookup("l", "mei") };
         w.by("ward", Body::Lookup(lookup)).encode()
     }),
-    ("author.not-allowed", Chain::Main, |w| w.approved(&["admin-a", "ward"], RegistryEntry::Suites(1), 1).encode()),
-    ("author.other-branch", Chain::Main, |w| storage(w, |body| body.branch = BranchId(2))),
-    ("author.other-branch", Chain::Main, |w| {
-        w.by_branch(2, Body::Access(access(w, 0, 3, &LOG))).encode()
+    ("author.not-allowed", Chain::Main, |w| {
+        w.approved(&["admin-a", "ward"], RegistryEntry::Suites(1), 1).encode()
     }),
+    ("author.other-branch", Chain::Main, |w| storage(w, |body| body.branch = BranchId(2))),
+    ("author.other-branch", Chain::Main, |w| w.by_branch(2, Body::Access(access(w, 0, 3, &LOG))).encode()),
     ("author.other-branch", Chain::Side, |w| {
         enrolled(w);
         let link = Link { branch: BranchId(2), ..w.link("a", "mei") };
@@ -204,7 +208,9 @@ const REFUSED: &[Case] = &[
         storage(w, |_| {})
     }),
     ("storage.receipt-signature", Chain::Main, |w| storage(w, |body| body.size += 1)),
-    ("storage.receipt-signature", Chain::Main, |w| storage(w, |body| body.pointer = wardline_crypto::Digest::ZERO)),
+    ("storage.receipt-signature", Chain::Main, |w| {
+        storage(w, |body| body.pointer = wardline_crypto::Digest::ZERO)
+    }),
     ("storage.receipt-signature", Chain::Main, |w| storage(w, |body| body.record = record("b"))),
     ("storage.receipt-signature", Chain::Main, |w| storage(w, |body| body.receipts[1].branch = BranchId(3))),
     ("access.not-grown", Chain::Main, |w| {
@@ -272,12 +278,18 @@ const REFUSED: &[Case] = &[
         w.accept(Chain::Main, &first);
         first.encode()
     }),
-    ("registry.version-old", Chain::Main, |w| w.approved(&["admin-a", "admin-b"], RegistryEntry::Suites(1), 0).encode()),
+    ("registry.version-old", Chain::Main, |w| {
+        w.approved(&["admin-a", "admin-b"], RegistryEntry::Suites(1), 0).encode()
+    }),
     ("registry.version-ahead", Chain::Main, |w| {
         w.approved(&["admin-a", "admin-b"], RegistryEntry::Suites(1), 2).encode()
     }),
-    ("registry.entry", Chain::Main, |w| w.approved(&["admin-a", "admin-b"], RegistryEntry::Suites(0), 1).encode()),
-    ("registry.entry", Chain::Main, |w| w.approved(&["admin-a", "admin-b"], RegistryEntry::Suites(8), 1).encode()),
+    ("registry.entry", Chain::Main, |w| {
+        w.approved(&["admin-a", "admin-b"], RegistryEntry::Suites(0), 1).encode()
+    }),
+    ("registry.entry", Chain::Main, |w| {
+        w.approved(&["admin-a", "admin-b"], RegistryEntry::Suites(8), 1).encode()
+    }),
     ("registry.entry", Chain::Main, |w| {
         staff_change(w, "ward", &["admin-a"], |staff| {
             staff.signing = wardline_crypto::PublicKey::from_bytes([0; 32]); // small order
@@ -309,7 +321,9 @@ const REFUSED: &[Case] = &[
         w.approved(&["admin-a", "admin-b"], RegistryEntry::Policy(policy), 1).encode()
     }),
     ("registry.approvals-too-few", Chain::Main, |w| w.approved(&[], RegistryEntry::Suites(1), 1).encode()),
-    ("registry.approvals-too-few", Chain::Main, |w| w.approved(&["admin-a"], RegistryEntry::Suites(1), 1).encode()),
+    ("registry.approvals-too-few", Chain::Main, |w| {
+        w.approved(&["admin-a"], RegistryEntry::Suites(1), 1).encode()
+    }),
     ("registry.approvals-too-few", Chain::Main, |w| {
         let policy = NetworkPolicy { version: 2, ..NetworkPolicy::default() };
         w.approved(&["admin-a"], RegistryEntry::Policy(policy), 1).encode()
@@ -338,7 +352,9 @@ const REFUSED: &[Case] = &[
             (staff.active, staff.branch) = (false, BranchId(2));
         })
     }),
-    ("registry.branch-unknown", Chain::Main, |w| staff_change(w, "ward", &["admin-a"], |staff| staff.branch = BranchId(9))),
+    ("registry.branch-unknown", Chain::Main, |w| {
+        staff_change(w, "ward", &["admin-a"], |staff| staff.branch = BranchId(9))
+    }),
     ("registry.branch-unknown", Chain::Main, |w| {
         let mut gone = w.genesis.participants[2].clone();
         gone.active = false;
@@ -350,7 +366,9 @@ const REFUSED: &[Case] = &[
             (staff.signing, staff.key_epoch) = (key("admin-b").public(), 2);
         })
     }),
-    ("registry.key-taken", Chain::Main, |w| participant_change(w, 1, |p| p.main_validator = key("signing 2").public())),
+    ("registry.key-taken", Chain::Main, |w| {
+        participant_change(w, 1, |p| p.main_validator = key("signing 2").public())
+    }),
     ("registry.key-taken", Chain::Main, |w| {
         // Its own keys, in other places.
         participant_change(w, 1, |p| std::mem::swap(&mut p.signing, &mut p.main_validator))
@@ -373,7 +391,9 @@ const REFUSED: &[Case] = &[
     ("registry.key-epoch", Chain::Main, |w| {
         staff_change(w, "ward", &["admin-a"], |staff| staff.agreement = agreement("new").public())
     }),
-    ("registry.key-epoch", Chain::Main, |w| staff_change(w, "ward", &["admin-a"], |staff| staff.key_epoch = 2)),
+    ("registry.key-epoch", Chain::Main, |w| {
+        staff_change(w, "ward", &["admin-a"], |staff| staff.key_epoch = 2)
+    }),
     ("registry.key-epoch", Chain::Main, |w| {
         let entry = StaffEntry { key_epoch: 2, ..staff("new", 1, &[Role::Ward]) };
         w.approved(&["admin-a"], RegistryEntry::Staff(entry), 1).encode()
@@ -473,8 +493,12 @@ const HOLDS: &[Case] = &[
         let lookup = Lookup { purpose: Purpose::Emergency, ..w.lookup("l", "mei") };
         w.by("crew", Body::Lookup(lookup)).encode()
     }),
-    ("suites, main", Chain::Main, |w| w.approved(&["admin-a", "admin-b"], RegistryEntry::Suites(1), 1).encode()),
-    ("suites, side", Chain::Side, |w| w.approved(&["admin-b", "admin-a"], RegistryEntry::Suites(7), 1).encode()),
+    ("suites, main", Chain::Main, |w| {
+        w.approved(&["admin-a", "admin-b"], RegistryEntry::Suites(1), 1).encode()
+    }),
+    ("suites, side", Chain::Side, |w| {
+        w.approved(&["admin-b", "admin-a"], RegistryEntry::Suites(7), 1).encode()
+    }),
     ("policy", Chain::Main, |w| policy(w, 2, 1)),
     ("a nurse by one person", Chain::Main, |w| {
         w.approved(&["admin-a"], RegistryEntry::Staff(staff("new", 3, &[Role::Ward])), 1).encode()
@@ -484,7 +508,9 @@ const HOLDS: &[Case] = &[
         w.approved(&["admin-a", "operator"], RegistryEntry::Staff(entry), 1).encode()
     }),
     ("a nurse's new keys by one", Chain::Main, |w| {
-        staff_change(w, "ward", &["admin-a"], |staff| (staff.signing, staff.key_epoch) = (key("new").public(), 2))
+        staff_change(w, "ward", &["admin-a"], |staff| {
+            (staff.signing, staff.key_epoch) = (key("new").public(), 2)
+        })
     }),
     ("a registrar revoked by one", Chain::Main, |w| {
         staff_change(w, "registrar", &["operator"], |staff| staff.active = false)
@@ -580,7 +606,9 @@ fn the_other_chains_validators_are_only_noted() {
 #[test]
 fn a_members_new_key_and_a_members_leaving_wait_for_the_epoch() {
     let mut world = World::new();
-    let new_key = Transaction::decode(&participant_change(&world, 2, |p| p.main_validator = key("main 8").public())).unwrap();
+    let new_key =
+        Transaction::decode(&participant_change(&world, 2, |p| p.main_validator = key("main 8").public()))
+            .unwrap();
     world.accept(Chain::Main, &new_key);
     let leaving = Transaction::decode(&participant_change(&world, 3, |p| p.active = false)).unwrap();
     world.accept(Chain::Main, &leaving);

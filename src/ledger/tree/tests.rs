@@ -118,7 +118,11 @@ fn a_proof_is_of_one_root_key_and_value() {
         (&absence, &root, 200, Some(&[7; 3])),
         (&absence, &root, 7, None), // a key that is there is not hidden by the proof of another's absence
     ] {
-        assert_eq!(proof.verify(root, &[key], value.map(<[u8; 3]>::as_slice)), Err(ProofError::Refuted), "{key}");
+        assert_eq!(
+            proof.verify(root, &[key], value.map(<[u8; 3]>::as_slice)),
+            Err(ProofError::Refuted),
+            "{key}"
+        );
     }
 }
 
@@ -131,7 +135,8 @@ fn no_other_bytes_are_a_proof() {
             for bit in 0..8 {
                 let mut bytes = proof.bytes().to_vec();
                 bytes[i] ^= 1 << bit;
-                let holds = StateProof::from_bytes(&bytes).is_ok_and(|p| p.verify(&root, &[key], value).is_ok());
+                let holds =
+                    StateProof::from_bytes(&bytes).is_ok_and(|p| p.verify(&root, &[key], value).is_ok());
                 assert!(!holds, "byte {i}, bit {bit}");
             }
             assert!(StateProof::from_bytes(&proof.bytes()[..i]).is_err(), "cut at {i}");
