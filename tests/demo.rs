@@ -20,7 +20,7 @@ pub struct Demo {
     pub dir: PathBuf,
     pub ready: Value,
     /// Kept so that the folder lives as long as the demo.
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Demo {
@@ -28,7 +28,9 @@ impl Demo {
     pub fn start(people: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("demo");
-        Self { _folder: Some(folder), ..Self::at(&dir, people) }
+        let mut demo = Self::at(&dir, people);
+        demo.folder = Some(folder);
+        demo
     }
 
     /// Starts a demo in `dir`, which may hold one already.
@@ -44,7 +46,7 @@ impl Demo {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready =
             serde_json::from_str(&line).unwrap_or_else(|error| panic!("not ready: {error}: {line:?}"));
-        Self { child, dir: dir.to_path_buf(), ready, _folder: None }
+        Self { child, dir: dir.to_path_buf(), ready, folder: None }
     }
 
     pub fn pid(&self) -> u32 {

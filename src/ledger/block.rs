@@ -59,8 +59,8 @@ pub enum BlockRefusal {
     /// The body is not the one that the header commits to.
     #[error("the body is not the one that the header commits to")]
     Body,
-    /// No transactions, and no change of validators waits for the epoch's end.
-    #[error("an empty block is for a waiting change of validators only")]
+    /// No transactions, right after another empty block, and no change of validators waits for the epoch's end.
+    #[error("an empty block follows another only a second later, or while a change of validators waits")]
     Empty,
     /// A transaction is refused.
     #[error("transaction `{index}`: {refusal}")]
@@ -168,6 +168,40 @@ pub fn build_block(
     now_s: u64,
     candidates: impl Iterator<Item = Vec<u8>>,
 ) -> Result<Proposal, BlockRefusal> {
+    let (context, epoch_length) = next_block(state, parent, now_s)?;
+    let chosen = rules::select(state, &context, candidates, MAX_BODY)?;
+    if chosen.accepted.is_empty() && !state::change_is_pending(state)? {
+        return Ok(Proposal { block: None, refused: chosen.refused });
+    }
+    let block = assemble(state, parent, &context, epoch_length, &chosen.accepted, chosen.changes)?;
+    Ok(Proposal { block: Some(block), refused: chosen.refused })
+}
+
+/// Builds an empty block: the only successor that makes a block final whose final votes were lost while nothing else
+/// waits. Nothing while it would come too soon.
+///
+/// # Errors
+/// When state or tree cannot be read.
+pub fn build_empty_block(
+    state: &dyn State,
+    parent: &Header,
+    now_s: u64,
+) -> Result<Option<BuiltBlock>, BlockRefusal> {
+    let (context, epoch_length) = next_block(state, parent, now_s)?;
+    if !state::change_is_pending(state)? && empty_too_soon(parent, context.time_s) {
+        return Ok(None);
+    }
+    let changes = rules::execute(state, &context, &[])
+        .map_err(|(index, refusal)| BlockRefusal::Transaction { index, refusal })?;
+    assemble(state, parent, &context, epoch_length, &[], changes).map(Some)
+}
+
+/// An empty block may follow another empty one only a second later, so that nobody can fill the ledger with them.
+fn empty_too_soon(parent: &Header, time_s: u64) -> bool {
+    parent.transactions == 0 && time_s <= parent.time_s
+}
+
+fn next_block(state: &dyn State, parent: &Header, now_s: u64) -> Result<(BlockContext, u64), BlockRefusal> {
     let ChainEntry { epoch_length, .. } = state::require(state, Key::Chain)?;
     let height = parent.height.saturating_add(1);
     let context = BlockContext {
@@ -177,31 +211,31 @@ pub fn build_block(
         epoch: epoch_of(height, epoch_length),
         time_s: now_s.max(parent.time_s),
     };
-    let chosen = rules::select(state, &context, candidates, MAX_BODY)?;
-    if chosen.accepted.is_empty() && !state::change_is_pending(state)? {
-        return Ok(Proposal { block: None, refused: chosen.refused });
-    }
-    let tree = update_tree(state, &context, epoch_length, &chosen.changes)?;
+    Ok((context, epoch_length))
+}
+
+fn assemble(
+    state: &dyn State,
+    parent: &Header,
+    context: &BlockContext,
+    epoch_length: u64,
+    accepted: &[Vec<u8>],
+    changes: Changes,
+) -> Result<BuiltBlock, BlockRefusal> {
+    let tree = update_tree(state, context, epoch_length, &changes)?;
     let header = Header {
         parent: parent.digest(),
-        height,
+        height: context.height,
         version: HEADER_VERSION,
         network: context.network,
         chain: context.chain,
         epoch: context.epoch,
         time_s: context.time_s,
-        transactions: u32::try_from(chosen.accepted.len()).unwrap_or(u32::MAX),
-        transaction_root: transaction_root(&chosen.accepted),
+        transactions: u32::try_from(accepted.len()).unwrap_or(u32::MAX),
+        transaction_root: transaction_root(accepted),
         state_root: tree.root,
     };
-    let block = BuiltBlock {
-        header_bytes: header.encode(),
-        header,
-        body: encode_body(&chosen.accepted),
-        changes: chosen.changes,
-        tree,
-    };
-    Ok(Proposal { block: Some(block), refused: chosen.refused })
+    Ok(BuiltBlock { header_bytes: header.encode(), header, body: encode_body(accepted), changes, tree })
 }
 
 /// Checks a block by doing everything again, over the state that `parent` led to. What comes out is what applying it
@@ -219,7 +253,7 @@ pub fn check_block(
     let ChainEntry { epoch_length, .. } = state::require(state, Key::Chain)?;
     let header = Header::decode(header_bytes)?;
     check_header(parent, &header, epoch_length, now_s, MAX_AHEAD_S)?;
-    apply_block(state, &header, body_bytes, epoch_length)
+    apply_block(state, parent, &header, body_bytes, epoch_length)
 }
 
 /// Does again what an agreed block does: everything of [`check_block`] but the clock, which a block that was agreed
@@ -236,11 +270,12 @@ pub fn replay_block(
     let ChainEntry { epoch_length, .. } = state::require(state, Key::Chain)?;
     let header = Header::decode(header_bytes)?;
     follows(parent, &parent.digest(), &header, epoch_length)?;
-    apply_block(state, &header, body_bytes, epoch_length)
+    apply_block(state, parent, &header, body_bytes, epoch_length)
 }
 
 fn apply_block(
     state: &dyn State,
+    parent: &Header,
     header: &Header,
     body_bytes: &[u8],
     epoch_length: u64,
@@ -250,7 +285,7 @@ fn apply_block(
     if !counted || transaction_root(&transactions) != header.transaction_root {
         return Err(BlockRefusal::Body);
     }
-    if transactions.is_empty() && !state::change_is_pending(state)? {
+    if transactions.is_empty() && empty_too_soon(parent, header.time_s) && !state::change_is_pending(state)? {
         return Err(BlockRefusal::Empty);
     }
     let context = BlockContext {

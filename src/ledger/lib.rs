@@ -27,7 +27,7 @@ mod transaction;
 pub mod tree;
 
 pub use block::{
-    BlockRefusal, BuiltBlock, HeaderError, MAX_AHEAD_S, Proposal, build_block, check_block, check_header,
+    BlockRefusal, BuiltBlock, HeaderError, MAX_AHEAD_S, Proposal, build_block, build_empty_block, check_block, check_header,
     follows, replay_block,
 };
 pub use body::{

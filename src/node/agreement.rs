@@ -2,7 +2,6 @@
 
 use crate::{
     application::{ChainApplication, Problem},
-    filler,
 };
 use bytes::Bytes;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -10,7 +9,7 @@ use wardline_consensus::{Application, Block, Peers};
 use wardline_crypto::Digest;
 use wardline_ledger::{
     BlockContext, BlockRefusal, Canonical, Chain, Header, Participant, Proposal, Refusal, SignedTip,
-    TreeError, TxId, build_block, decode_body, epoch_of, rules, state,
+    TreeError, TxId, build_block, build_empty_block, decode_body, epoch_of, rules, state,
 };
 
 /// Bytes of waiting transactions that are looked at for one block: more than fit, as some are in pending blocks.
@@ -114,7 +113,7 @@ impl Application for ChainApplication {
 
     fn fill(&self, parent: &Block, pending: &[Block], now_ms: u64) -> Option<Block> {
         let built = self.build(parent, pending, |state, header| {
-            filler::build(state, header, now_ms / 1000, self.epoch_length)
+            build_empty_block(state, header, now_ms / 1000)
         })?;
         built.map(|built| self.proposed(built))
     }

@@ -3,7 +3,7 @@
 //! How the engine drives it is in `agreement`. It must not know the API.
 
 use crate::{
-    Clock, api::error::ApiError, filler, mirror::Mirror, pool::Pool, settings::PeerAddresses, tips::Tips,
+    Clock, api::error::ApiError, mirror::Mirror, pool::Pool, settings::PeerAddresses, tips::Tips,
 };
 use bytes::Bytes;
 use std::{
@@ -279,10 +279,7 @@ impl ChainApplication {
             return if known.header.parent == parent.digest() { Ok(known) } else { Err(Problem::Unlinked) };
         }
         let header = Header::decode(&block.header).map_err(BlockRefusal::from)?;
-        let (changes, tree) = match replay_block(over, parent, &block.header, &block.body) {
-            Err(BlockRefusal::Empty) => filler::check(over, parent, &header, self.epoch_length)?,
-            other => other?,
-        };
+        let (changes, tree) = replay_block(over, parent, &block.header, &block.body)?;
         Ok(self.remember(Executed { header, changes, tree }))
     }
 
@@ -295,10 +292,7 @@ impl ChainApplication {
         now_s: u64,
     ) -> Result<(), BlockRefusal> {
         let header = Header::decode(&block.header)?;
-        let (changes, tree) = match check_block(over, parent, &block.header, &block.body, now_s) {
-            Err(BlockRefusal::Empty) => filler::check(over, parent, &header, self.epoch_length)?,
-            other => other?,
-        };
+        let (changes, tree) = check_block(over, parent, &block.header, &block.body, now_s)?;
         self.remember(Executed { header, changes, tree });
         Ok(())
     }

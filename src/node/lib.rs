@@ -9,7 +9,6 @@ mod application;
 mod audit;
 mod branch;
 mod clock;
-mod filler;
 mod mirror;
 mod node;
 mod pool;

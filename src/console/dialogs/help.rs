@@ -25,9 +25,10 @@ pub struct Help {
 /// What an action does while the help is on top.
 pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     let size = Rect::new(0, 0, model.size.0, model.size.1);
-    let rows = usize::from(super::centred(crate::draw::body(size), 76, 20).height.saturating_sub(2)).max(1);
-    let Some(Dialog::Help(Help { place, .. })) = model.dialogs.last() else { return Vec::new() };
-    let last = lines(model, *place).len().saturating_sub(rows);
+    let Some(Dialog::Help(Help { place: from, .. })) = model.dialogs.last() else { return Vec::new() };
+    let count = lines(model, *from).len();
+    let rows = usize::from(place(crate::draw::body(size), count).height.saturating_sub(2)).max(1);
+    let last = count.saturating_sub(rows);
     let Some(Dialog::Help(help)) = model.dialogs.last_mut() else { return Vec::new() };
     match action {
         Action::Up => help.scroll = help.scroll.saturating_sub(1),
@@ -61,10 +62,14 @@ pub fn lines(model: &Model, place: Place) -> Vec<(String, String)> {
     lines
 }
 
+fn place(screen: Rect, count: usize) -> Rect {
+    super::centred(screen, 76, u16::try_from(count).unwrap_or(u16::MAX).saturating_add(2))
+}
+
 /// Draws the help over the screen.
 pub fn draw(model: &Model, help: &Help, canvas: &mut Canvas<'_>, screen: Rect) {
     let lines = lines(model, help.place);
-    let place = super::centred(screen, 76, 20);
+    let place = place(screen, lines.len());
     let area = canvas.framed(place, "Keys");
     for (at, (keys, text)) in lines.iter().skip(help.scroll).take(usize::from(area.height)).enumerate() {
         let line = row(area, u16::try_from(at).unwrap_or(u16::MAX));

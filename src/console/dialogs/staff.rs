@@ -38,7 +38,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         model.dialogs.pop();
         return Vec::new();
     }
-    let place = place(crate::draw::body_of(model.size));
+    let place = place(model, crate::draw::body_of(model.size));
     let count = lines(model, place.width.saturating_sub(4)).len();
     let last = count.saturating_sub(usize::from(place.height.saturating_sub(2)));
     let Some(Dialog::Staff(staff)) = model.dialogs.last_mut() else { return Vec::new() };
@@ -83,13 +83,15 @@ fn refusal(model: &Model, operation: Operation) -> Option<String> {
     }
 }
 
-fn place(screen: Rect) -> Rect {
-    super::centred(screen, 76, 21)
+fn place(model: &Model, screen: Rect) -> Rect {
+    let width = super::centred(screen, 76, 1).width;
+    let count = lines(model, width.saturating_sub(4)).len();
+    super::centred(screen, 76, u16::try_from(count).unwrap_or(u16::MAX).saturating_add(2))
 }
 
 /// Draws the page over the screen.
 pub fn draw(model: &Model, staff: Staff, canvas: &mut Canvas<'_>, screen: Rect) {
-    let place = place(screen);
+    let place = place(model, screen);
     let lines = lines(model, place.width.saturating_sub(4));
     let area = canvas.framed(place, "Signed in");
     for (at, (label, text, tone)) in

@@ -354,7 +354,8 @@ fn finish(model: &mut Model) -> Vec<Effect> {
     model.say(Tone::Good, text);
     leave(model);
     if model.history.as_ref().is_some_and(|screen| screen.patient == entry.patient) {
-        return super::history::fetch(model);
+        let first = entry.arrived.values().next().map(|added| added.record);
+        return super::history::fetch_new(model, first);
     }
     Vec::new()
 }

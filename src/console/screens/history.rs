@@ -15,7 +15,7 @@ use crate::{
 };
 use ratatui::layout::Rect;
 use wardline_client::{FinalLookup, History, Row, RowState, Wholeness};
-use wardline_ledger::PatientId;
+use wardline_ledger::{PatientId, RecordId};
 use wardline_policy::{Operation, RecordKind};
 use wardline_record::{Identity, Record};
 
@@ -48,6 +48,8 @@ pub struct HistoryScreen {
     pub error: Option<String>,
     /// The selected row.
     pub selected: usize,
+    /// The record to select when the next answer has it: one that was just sent.
+    pub awaited: Option<RecordId>,
 }
 
 impl HistoryScreen {
@@ -68,6 +70,7 @@ pub fn open(model: &mut Model, patient: PatientId, identity: Identity, lookup: F
         pending: None,
         error: None,
         selected: 0,
+        awaited: None,
     });
     fetch(model)
 }
@@ -85,6 +88,14 @@ pub fn fetch(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+/// Asks again because there is a new record, whatever is being asked already, and selects that record.
+pub fn fetch_new(model: &mut Model, record: Option<RecordId>) -> Vec<Effect> {
+    let Some(screen) = &mut model.history else { return Vec::new() };
+    screen.awaited = record;
+    let before = screen.pending.take().map(|pending| Effect::Cancel(pending.ticket));
+    before.into_iter().chain(fetch(model)).collect()
+}
+
 /// The branches answered.
 pub fn fetched(model: &mut Model, ticket: Ticket, outcome: Outcome<Box<History>>) {
     let Some(screen) = &mut model.history else { return };
@@ -96,7 +107,9 @@ pub fn fetched(model: &mut Model, ticket: Ticket, outcome: Outcome<Box<History>>
         Ok(history) => {
             // The person keeps looking at the same record when the list grows.
             let looking_at = screen.rows().get(screen.selected).map(|row| row.record);
-            screen.selected = history.rows.iter().position(|row| Some(row.record) == looking_at).unwrap_or(0);
+            let awaited = screen.awaited.take().filter(|_| model.screen == Screen::History);
+            let position = |id: Option<RecordId>| history.rows.iter().position(|row| Some(row.record) == id);
+            screen.selected = position(awaited).or_else(|| position(looking_at)).unwrap_or(0);
             if model.screen == Screen::Record
                 && looking_at.is_some_and(|id| history.rows.iter().all(|row| row.record != id))
             {

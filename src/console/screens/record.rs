@@ -14,9 +14,10 @@ use crate::{
 };
 use ratatui::layout::Rect;
 use wardline_client::{History, Row};
+use wardline_crypto::Digest;
 
 /// Columns of the labels.
-const LABEL: u16 = 16;
+const LABEL: u16 = 17;
 
 /// The screen's state; which record is open is the history's selection.
 #[derive(Debug, Default)]
@@ -67,26 +68,33 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     canvas.rule(row(area, patient::LINES));
     let Some((open, history)) = open_row(screen) else { return };
 
-    let head = indent(row(area, patient::LINES + 1), 1);
+    let inside = text_area(area);
+    let lines = lines(open, history, inside.width);
+    let last = lines.len().min(model.record.scroll + usize::from(inside.height));
+    let mut head = indent(row(area, patient::LINES + 1), 1);
+    if lines.len() > usize::from(inside.height) {
+        let position = format!(" lines {}-{last} of {} ", model.record.scroll + 1, lines.len());
+        head = canvas.write_right(head, &position, Tone::Quiet);
+    }
     let kind = open.kind.map_or("record of unknown kind", kind_word);
     let rest = canvas.write(head, &format!("{kind} at {}  ", open.branch_name), Tone::Strong);
     let rest = canvas.write(rest, open.state.text(), tone(open.state));
-    let rest = canvas.write(rest, &format!(": {}", meaning(open.state)), Tone::Plain);
+    canvas.write(rest, &format!(": {}", meaning(open.state)), Tone::Plain);
 
-    let area = text_area(area);
-    let lines = lines(open, history, area.width);
+    let area = inside;
     let shown = lines.iter().skip(model.record.scroll).take(usize::from(area.height));
     for (at, (label, text, tone)) in shown.enumerate() {
         let line = row(area, u16::try_from(at).unwrap_or(u16::MAX));
         canvas.write(left(line, LABEL), label, Tone::Quiet);
         canvas.write(indent(line, LABEL), text, *tone);
     }
-    let last = lines.len().min(model.record.scroll + usize::from(area.height));
-    if lines.len() > usize::from(area.height) {
-        let position = format!(" lines {}-{last} of {} ", model.record.scroll + 1, lines.len());
-        canvas.write_right(rest, &position, Tone::Quiet);
-    }
     canvas.set_cursor(area.x, area.y);
+}
+
+/// A digest that fits beside its label at 80 columns, broken in the middle and not before its last digit.
+fn in_two_lines(digest: Digest) -> String {
+    let text = digest.to_string();
+    text.split_at_checked(32).map_or(text.clone(), |(head, tail)| format!("{head}\n{tail}"))
 }
 
 /// The whole page, wrapped: label, text, tone.
@@ -118,7 +126,7 @@ fn lines(open: &Row, history: &History, columns: u16) -> Vec<(String, String, To
     add("Main chain", &format!("{height} (verified to {})", history.main_height), Tone::Plain);
     add("Side chain", &format!("link proven at height {}", history.side_height), Tone::Plain);
     add("Temporary ID", &open.record.to_string(), Tone::Plain);
-    add("Pointer", &open.pointer.map_or_else(|| "-".into(), |pointer| pointer.to_string()), Tone::Plain);
+    add("Pointer", &open.pointer.map_or_else(|| "-".into(), in_two_lines), Tone::Plain);
     add(
         "Lookup",
         &format!("{} at side chain height {}", history.lookup.id, history.lookup.height),

@@ -297,6 +297,23 @@ fn sending_goes_on_in_the_background_and_fetches_the_history_at_its_end() {
 }
 
 #[test]
+fn the_history_that_is_fetched_after_sending_has_the_new_record_selected() {
+    let mut model = state("sending");
+    let ticket = samples::sending_ticket(&model).unwrap();
+    press(&mut model, Key::Esc);
+    let asked_before = asked(press(&mut model, Key::Char('r')));
+    update(&mut model, Message::Sent { ticket, part: 1, outcome: Ok(samples::added()) });
+    let effects = update(&mut model, Message::Sent { ticket, part: 2, outcome: Ok(samples::added()) });
+    assert_eq!(names(&effects), ["cancel", "fetch"], "what was asked before cannot have the new records");
+    let mut history = model.history.as_ref().unwrap().history.clone().unwrap();
+    history.rows[6].record = samples::added().record;
+    update(&mut model, Message::Fetched(asked_before, Ok(Box::new(history.clone()))));
+    assert_eq!(model.history.as_ref().unwrap().selected, 0, "a stale answer");
+    update(&mut model, Message::Fetched(asked(effects), Ok(Box::new(history))));
+    assert_eq!(model.history.as_ref().unwrap().selected, 6);
+}
+
+#[test]
 fn copies_are_counted_up_in_one_place() {
     let mut model = state("sending");
     let ticket = samples::sending_ticket(&model).unwrap();

@@ -126,17 +126,19 @@ fn a_bad_transaction_spoils_its_block() {
 }
 
 #[test]
-fn empty_blocks_are_for_waiting_changes_only() {
+fn an_empty_block_is_proposed_only_on_request_and_follows_another_a_second_later() {
     let f = fixture();
     let proposal = build_block(&f.world.main, &f.parent, NOW, std::iter::empty()).unwrap();
     assert_eq!((proposal.block, proposal.refused), (None, vec![]));
-    let empty = Header {
-        transactions: 0,
-        transaction_root: transaction_root(&[]),
-        state_root: tree::update(&f.world.main, 1, &Changes::new()).unwrap().root,
-        ..f.built.header.clone()
-    };
-    assert_eq!(f.check(&empty, &encode_body(&[])).unwrap_err(), BlockRefusal::Empty);
+
+    // the genesis block is empty too, so its successor is already held to the rule
+    assert_eq!(f.parent.transactions, 0);
+    assert_eq!(build_empty_block(&f.world.main, &f.parent, f.parent.time_s).unwrap(), None);
+    let later = build_empty_block(&f.world.main, &f.parent, f.parent.time_s + 1).unwrap().unwrap();
+    assert_eq!(f.check(&later.header, &later.body).unwrap(), (later.changes, later.tree));
+
+    let at_once = Header { time_s: f.parent.time_s, ..later.header };
+    assert_eq!(f.check(&at_once, &encode_body(&[])).unwrap_err(), BlockRefusal::Empty);
 }
 
 #[test]
