@@ -3,7 +3,7 @@
 mod cli;
 
 use clap::Parser as _;
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 fn main() -> ExitCode {
     match cli::run(cli::Arguments::parse()) {
@@ -11,7 +11,8 @@ fn main() -> ExitCode {
         // whoever read our output has read enough
         Err(error) if cli::is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("wardline: {}", cli::chain(error.as_ref()));
+            // nobody may be left to tell, as after a closed terminal
+            let _ = writeln!(std::io::stderr(), "wardline: {}", cli::chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }

@@ -86,15 +86,25 @@ fn code(path: &Path) -> String {
     text.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
-fn is_test(path: &Path) -> bool {
-    path.components().any(|part| {
-        let part = part.as_os_str().to_string_lossy();
-        part == "tests"
-            || part == "vectors"
-            || part == "tests.rs"
-            || part.ends_with("_tests.rs")
-            || part == "vectors.rs"
-    })
+/// The files and folders of a room that are compiled for its tests alone.
+fn test_modules(files: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in files {
+        let text = fs::read_to_string(path).unwrap();
+        // `foo.rs` has its modules in `foo/`, `lib.rs` and `mod.rs` beside themselves
+        let stem = path.file_stem().unwrap();
+        let folder = if stem == "lib" || stem == "mod" {
+            path.parent().unwrap().into()
+        } else {
+            path.with_extension("")
+        };
+        for part in text.split("#[cfg(test)]\nmod ").skip(1) {
+            let name: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            found.push(folder.join(&name));
+            found.push(folder.join(format!("{name}.rs")));
+        }
+    }
+    found
 }
 
 /// Whether `word` stands in the text as a word of its own.
@@ -155,8 +165,10 @@ fn every_room_is_a_member_and_a_default_member() {
 #[test]
 fn pure_rooms_are_pure() {
     for room in PURE {
-        for path in sources(&root().join("src").join(room)) {
-            if path.ends_with(ENTROPY) || is_test(&path) {
+        let files = sources(&root().join("src").join(room));
+        let tests = test_modules(&files);
+        for path in files {
+            if path.ends_with(ENTROPY) || tests.iter().any(|test| path.starts_with(test)) {
                 continue;
             }
             let text = code(&path);

@@ -9,11 +9,11 @@ const WHY: [&str; 4] = ["--purpose", "treatment", "--reason", "test of the main 
 fn visit(summary: &str) -> String {
     let record = json!({
         "v": 1,
+        "kind": "visit",
         "occurred": "2026-11-20T09:30:00+01:00",
-        "recorded": "2026-11-20T09:45:00+01:00",
         "practitioner": {"name": "Dr Test"},
         "organization": "North",
-        "body": {"kind": "visit", "class": "ambulatory", "reason": summary},
+        "body": {"class": "ambulatory", "visit_type": "unplanned visit", "reason": summary},
     });
     record.to_string()
 }
@@ -91,7 +91,8 @@ fn a_researcher_and_an_operator_see_no_patient_and_a_researcher_no_side_chain() 
         assert!(!output.status.success());
         assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
         let error = text(&output.stderr);
-        assert!(error.contains("role"), "{staff}: {error}");
+        let says = if staff == "operator" { "needs role" } else { "not on the side chain" };
+        assert!(error.contains(says), "{staff}: {error}");
     }
     let status = demo.json("researcher", &["status"]);
     assert!(status["side"].is_null(), "{status:#}");

@@ -137,14 +137,15 @@ fn a_nurse_unlocks_finds_a_patient_and_opens_a_record_of_another_branch() {
     terminal.unlock();
     terminal.wait_for("VERIFIED");
     terminal.press("p");
-    terminal.wait_for("Search");
+    terminal.wait_for("Find a patient");
     terminal.press(&someone());
     terminal.press("\r");
     terminal.wait_for("4 of 4");
     terminal.press("\r");
-    terminal.wait_for("Reason");
-    terminal.press("\r");
-    terminal.wait_for("proven whole");
+    terminal.wait_for("Look up this patient");
+    // purpose, reason and the reason's words stand already: Enter goes through them and looks up
+    terminal.press("\r\r\r");
+    terminal.wait_for("PROVEN WHOLE");
     terminal.wait("verified rows", |screen| screen.contents().matches("VERIFIED").count() >= 2);
     terminal.press("\r");
     terminal.wait_for("Temporary ID");
@@ -176,12 +177,12 @@ fn an_arrow_key_that_arrives_in_pieces_is_not_esc() {
     terminal.unlock();
     terminal.wait_for("VERIFIED");
     terminal.press("?");
-    terminal.wait_for("Help");
+    terminal.wait_for("Show these keys");
     // the three bytes of Down, each in a write of its own
     for piece in ["\x1b", "[", "B"] {
         terminal.press(piece);
     }
     // Esc would have closed the help; a key after the arrow shows that it was read as one key
     terminal.press("?");
-    terminal.wait("help closed by its own key", |screen| !screen.contents().contains("Help"));
+    terminal.wait("help closed by its own key", |screen| !screen.contents().contains("Show these keys"));
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
 use wardline_client::{AnswerState, Candidate, FinalLookup, Group};
-use wardline_ledger::PatientId;
+use wardline_ledger::{MAX_REASON, PatientId};
 use wardline_policy::Purpose;
 
 /// Who is meant, and why.
@@ -17,7 +17,7 @@ pub struct Who {
     #[arg(long, value_parser = purpose, value_name = "PURPOSE")]
     purpose: Purpose,
     /// Why you look; recorded on the side chain under your name
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_parser = reason, value_name = "TEXT")]
     reason: String,
 }
 
@@ -25,6 +25,15 @@ fn purpose(text: &str) -> std::result::Result<Purpose, String> {
     Purpose::parse(text).map_err(|_| {
         "not a purpose; choose treatment, payment, research, statistics, emergency or administration".into()
     })
+}
+
+/// A reason that the ledger takes, told before anything is asked of anybody.
+fn reason(text: &str) -> std::result::Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > MAX_REASON || text.chars().any(char::is_control) {
+        return Err(format!("say in 1 to {MAX_REASON} bytes on one line why you look"));
+    }
+    Ok(text.to_owned())
 }
 
 #[derive(Debug, Args)]

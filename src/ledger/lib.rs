@@ -27,8 +27,8 @@ mod transaction;
 pub mod tree;
 
 pub use block::{
-    BlockRefusal, BuiltBlock, HeaderError, MAX_AHEAD_S, Proposal, build_block, build_empty_block, check_block, check_header,
-    follows, replay_block,
+    BlockRefusal, BuiltBlock, HeaderError, MAX_AHEAD_S, Proposal, build_block, build_empty_block,
+    check_block, check_header, follows, replay_block,
 };
 pub use body::{
     Access, Assent, Enrol, Link, Lookup, MAX_CONSISTENCY, MAX_IDENTITY, MAX_REASON, MAX_RECEIPTS, Receipt,

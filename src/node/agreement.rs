@@ -1,8 +1,6 @@
 //! How the engine drives a chain: what is admitted, proposed, voted for and applied.
 
-use crate::{
-    application::{ChainApplication, Problem},
-};
+use crate::application::{ChainApplication, Problem};
 use bytes::Bytes;
 use std::net::{SocketAddr, ToSocketAddrs};
 use wardline_consensus::{Application, Block, Peers};
@@ -112,9 +110,8 @@ impl Application for ChainApplication {
     }
 
     fn fill(&self, parent: &Block, pending: &[Block], now_ms: u64) -> Option<Block> {
-        let built = self.build(parent, pending, |state, header| {
-            build_empty_block(state, header, now_ms / 1000)
-        })?;
+        let built =
+            self.build(parent, pending, |state, header| build_empty_block(state, header, now_ms / 1000))?;
         built.map(|built| self.proposed(built))
     }
 

@@ -2,9 +2,7 @@
 //!
 //! How the engine drives it is in `agreement`. It must not know the API.
 
-use crate::{
-    Clock, api::error::ApiError, mirror::Mirror, pool::Pool, settings::PeerAddresses, tips::Tips,
-};
+use crate::{Clock, api::error::ApiError, mirror::Mirror, pool::Pool, settings::PeerAddresses, tips::Tips};
 use bytes::Bytes;
 use std::{
     collections::BTreeMap,

@@ -121,6 +121,10 @@ impl Node {
     /// # Errors
     /// The first thing that is amiss; nothing runs then.
     pub async fn start(settings: NodeSettings) -> Result<Self, StartError> {
+        settings.genesis.check()?;
+        if settings.genesis.name == DEMO && !settings.allow_demo {
+            return Err(StartError::Demo);
+        }
         let (api_listen, limits) = (settings.api_listen, settings.limits);
         let listener = TcpListener::bind(api_listen)
             .await
@@ -184,10 +188,6 @@ impl Drop for Node {
 
 fn open(settings: NodeSettings) -> Result<Opened, StartError> {
     let NodeSettings { genesis, branch: id, directory, secrets, .. } = settings;
-    genesis.check()?;
-    if genesis.name == DEMO && !settings.allow_demo {
-        return Err(StartError::Demo);
-    }
     private_directory(&directory)?;
     let main_store = Arc::new(ChainStore::open(directory.join("main.sqlite"))?);
     // As the registry has it by now; a new store knows the genesis document alone.

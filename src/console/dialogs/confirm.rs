@@ -93,6 +93,10 @@ pub fn draw(confirm: &Confirm, canvas: &mut Canvas<'_>, screen: Rect) {
     for (at, (label, whole, text)) in lines.iter().enumerate() {
         let line = row(area, u16::try_from(at).unwrap_or(u16::MAX));
         if line.bottom() + 2 > area.bottom() {
+            // Nobody shall answer without knowing that there is more to read.
+            let last = row(area, area.height.saturating_sub(2));
+            canvas.blank(last);
+            canvas.write(last, "(more: make the window larger)", Tone::Warning);
             break;
         }
         canvas.write(line, label, Tone::Quiet);

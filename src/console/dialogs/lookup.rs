@@ -10,7 +10,7 @@ use crate::{
     screens::history,
     theme::Tone,
     widgets::{
-        canvas::{Canvas, indent, row, wrap},
+        canvas::{Canvas, below, indent, row, wrap},
         field::TextField,
         patient::particulars,
         table::moved,
@@ -196,70 +196,103 @@ pub fn looked_up(model: &mut Model, ticket: Ticket, outcome: Outcome<FinalLookup
     }
 }
 
+/// First line of the purposes, of the usual reasons, and the line of the reason, counted from the patient's name.
+const PURPOSES: u16 = 4;
+const REASONS: u16 = 11;
+const REASON: u16 = REASONS + 5;
+/// Lines in all: the reason and two for what is wrong.
+const LINES: u16 = REASON + 3;
+
+impl Lookup {
+    /// The line that must be seen.
+    fn focus_line(&self) -> u16 {
+        let nth = |first: u16, at: usize| first.saturating_add(u16::try_from(at).unwrap_or(u16::MAX));
+        match self.focus {
+            _ if self.pending.is_some() => REASON + 1,
+            Focus::Purpose => nth(PURPOSES, self.purpose),
+            Focus::Usual => nth(REASONS, self.usual),
+            Focus::Reason => REASON,
+        }
+    }
+}
+
+/// The dialog's lines under the patient's name, scrolled on a low screen so that the focus is seen.
+#[derive(Clone, Copy)]
+struct Page {
+    area: Rect,
+    skip: u16,
+}
+
+impl Page {
+    fn line(self, n: u16) -> Rect {
+        match n.checked_sub(1 + self.skip) {
+            Some(n) => row(below(self.area, 1), n),
+            None => Rect::default(),
+        }
+    }
+}
+
 /// Draws the dialog over the screen.
 pub fn draw(model: &Model, lookup: &Lookup, canvas: &mut Canvas<'_>, screen: Rect) {
-    let height = 21.min(screen.height);
-    let place = super::centred(screen, 76, height);
+    let place = super::centred(screen, 76, LINES + 2);
     let area = canvas.framed(place, "Look up this patient");
+    let over = LINES.saturating_sub(area.height);
+    let page = Page { area, skip: (lookup.focus_line() + 2).saturating_sub(area.height).min(over) };
     canvas.write(row(area, 0), &lookup.identity.name(), Tone::Strong);
-    canvas.write(row(area, 1), &particulars(&lookup.identity), Tone::Plain);
-    canvas.write(
-        row(area, 2),
-        "The lookup is kept for good, with your name, purpose and reason.",
-        Tone::Quiet,
-    );
+    canvas.write(page.line(1), &particulars(&lookup.identity), Tone::Plain);
+    let kept = "The lookup is kept for good, with your name, purpose and reason.";
+    canvas.write(page.line(2), kept, Tone::Quiet);
+    draw_purposes(lookup, canvas, page);
+    draw_reasons(lookup, canvas, page);
+    let under = page.line(REASON + 1);
+    if let Some(pending) = lookup.pending {
+        let text = format!("recording the lookup at all branches {}", model.spinner(pending));
+        canvas.write(under, &text, Tone::Plain);
+        return canvas.set_cursor(under.x, under.y);
+    }
+    let refusal = lookup.purposes.get(lookup.purpose).and_then(|(_, refusal)| refusal.as_ref());
+    let (text, tone) = match (&lookup.error, refusal) {
+        (Some(error), _) => (error.as_str(), Tone::Bad),
+        (None, Some(refusal)) => (refusal.as_str(), Tone::Warning),
+        (None, None) => return,
+    };
+    for (text, line) in wrap(text, area.width).iter().zip(REASON + 1..) {
+        canvas.write(page.line(line), text, tone);
+    }
+}
 
-    canvas.write(row(area, 4), "Purpose", Tone::Strong);
-    let mut line = 4;
-    for (at, (purpose, refusal)) in lookup.purposes.iter().enumerate() {
-        let place = indent(row(area, line), 10);
+fn draw_purposes(lookup: &Lookup, canvas: &mut Canvas<'_>, page: Page) {
+    canvas.write(page.line(PURPOSES), "Purpose", Tone::Strong);
+    for ((at, (purpose, refusal)), line) in lookup.purposes.iter().enumerate().zip(PURPOSES..) {
         let chosen = at == lookup.purpose;
-        let marked = chosen && lookup.focus == Focus::Purpose;
-        canvas.mark(place, marked);
         let tone = if refusal.is_some() { Tone::Quiet } else { Tone::Plain };
-        let rest = indent(place, 2);
-        let rest = canvas.write(
-            rest,
-            &format!("{} {:<16}", if chosen { "(x)" } else { "( )" }, purpose.words()),
-            tone,
-        );
+        let text = format!("{} {:<16}", if chosen { "(x)" } else { "( )" }, purpose.words());
+        let rest =
+            draw_option(canvas, page.line(line), chosen && lookup.focus == Focus::Purpose, &text, tone);
         if refusal.is_some() {
             canvas.write(rest, "not with your role", tone);
         }
-        if marked {
-            canvas.set_cursor(place.x, place.y);
-        }
-        line += 1;
     }
-    line += 1;
-    canvas.write(row(area, line), "Reason", Tone::Strong);
-    for (at, usual) in USUAL.iter().enumerate() {
-        let place = indent(row(area, line), 10);
+}
+
+fn draw_reasons(lookup: &Lookup, canvas: &mut Canvas<'_>, page: Page) {
+    canvas.write(page.line(REASONS), "Reason", Tone::Strong);
+    for ((at, usual), line) in USUAL.iter().enumerate().zip(REASONS..) {
         let marked = at == lookup.usual && lookup.focus == Focus::Usual;
-        canvas.mark(place, marked);
-        canvas.write(indent(place, 2), usual, Tone::Plain);
-        if marked {
-            canvas.set_cursor(place.x, place.y);
-        }
-        line += 1;
+        draw_option(canvas, page.line(line), marked, usual, Tone::Plain);
     }
-    canvas.write(row(area, line), "In words", Tone::Plain);
-    let place = indent(row(area, line), 12);
-    lookup.reason.draw(canvas, place, lookup.focus == Focus::Reason && lookup.pending.is_none());
-    line += 1;
-    if let Some(pending) = lookup.pending {
-        let text = format!("recording the lookup at all branches {}", model.spinner(pending));
-        canvas.write(row(area, line), &text, Tone::Plain);
-        canvas.set_cursor(area.x, area.y + line.min(area.height.saturating_sub(1)));
-    } else {
-        let refusal = lookup.purposes.get(lookup.purpose).and_then(|(_, refusal)| refusal.as_ref());
-        let (text, tone) = match (&lookup.error, refusal) {
-            (Some(error), _) => (error.as_str(), Tone::Bad),
-            (None, Some(refusal)) => (refusal.as_str(), Tone::Warning),
-            (None, None) => ("", Tone::Plain),
-        };
-        for (at, text) in wrap(text, area.width).iter().enumerate() {
-            canvas.write(row(area, line + u16::try_from(at).unwrap_or(0)), text, tone);
-        }
+    canvas.write(page.line(REASON), "In words", Tone::Plain);
+    let field = indent(page.line(REASON), 12);
+    if field.height > 0 {
+        lookup.reason.draw(canvas, field, lookup.focus == Focus::Reason && lookup.pending.is_none());
     }
+}
+
+fn draw_option(canvas: &mut Canvas<'_>, line: Rect, marked: bool, text: &str, tone: Tone) -> Rect {
+    let place = indent(line, 10);
+    canvas.mark(place, marked);
+    if marked && place.height > 0 {
+        canvas.set_cursor(place.x, place.y);
+    }
+    canvas.write(indent(place, 2), text, tone)
 }

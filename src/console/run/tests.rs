@@ -96,24 +96,30 @@ async fn ctrl_c_leaves() {
 
 /// As crossterm's stream: while it waits it keeps the first waker that it was given, and no later one.
 #[derive(Clone)]
-struct Stubborn(Arc<Mutex<(Vec<Event>, Option<Event>, Option<Waker>)>>);
+struct Stubborn(Arc<Mutex<StubbornState>>);
+
+struct StubbornState {
+    to_come: Vec<Event>,
+    ready: Option<Event>,
+    waker: Option<Waker>,
+}
 
 impl Stream for Stubborn {
     type Item = io::Result<Event>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
         let mut state = self.0.lock().unwrap();
-        if let Some(event) = state.1.take() {
+        if let Some(event) = state.ready.take() {
             return Poll::Ready(Some(Ok(event)));
         }
-        if state.2.is_none() {
-            state.2 = Some(cx.waker().clone());
+        if state.waker.is_none() {
+            state.waker = Some(cx.waker().clone());
             let shared = self.clone();
             tokio::spawn(async move {
                 tokio::task::yield_now().await;
                 let mut state = shared.0.lock().unwrap();
-                state.1 = state.0.pop();
-                state.2.take().unwrap().wake();
+                state.ready = state.to_come.pop();
+                state.waker.take().unwrap().wake();
             });
         }
         Poll::Pending
@@ -125,7 +131,7 @@ async fn keys_keep_arriving_from_a_stream_that_remembers_its_first_waker() {
     let control_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
     let events =
         vec![Event::Key(control_c), Event::Key(KeyCode::Down.into()), Event::Key(KeyCode::Down.into())];
-    let stream = Stubborn(Arc::new(Mutex::new((events, None, None))));
+    let stream = Stubborn(Arc::new(Mutex::new(StubbornState { to_come: events, ready: None, waker: None })));
     let (result, _) = tokio::time::timeout(Duration::from_secs(20), played_on(stream)).await.unwrap();
     assert!(result.is_ok());
 }

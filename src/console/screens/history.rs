@@ -179,10 +179,15 @@ fn new_visit(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
+/// A low screen keeps its lines for the list.
+const fn detail_lines(list: Rect) -> u16 {
+    if list.height >= 9 { DETAIL_LINES } else { 0 }
+}
+
 fn list_area(screen: &HistoryScreen, area: Rect) -> Rect {
-    let status = u16::try_from(status(screen, area.width).0.len()).unwrap_or(1);
+    let status = u16::try_from(status(screen, (area.width, area.height)).0.len()).unwrap_or(1);
     let area = below(area, patient::LINES + status);
-    indent(Rect { height: area.height.saturating_sub(DETAIL_LINES), ..area }, 1)
+    indent(Rect { height: area.height.saturating_sub(detail_lines(area)), ..area }, 1)
 }
 
 /// Draws the screen.
@@ -200,7 +205,8 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     table(canvas, list_area(screen, area), COLUMNS, history.rows.len(), Some(screen.selected), |index| {
         history.rows.get(index).map_or_else(Vec::new, cells)
     });
-    let detail = below(area, area.height.saturating_sub(DETAIL_LINES));
+    let list = list_area(screen, area);
+    let detail = below(area, list.bottom().saturating_sub(area.y));
     canvas.rule(row(detail, 0));
     if let Some(selected) = history.rows.get(screen.selected) {
         draw_detail(canvas, indent(below(detail, 1), 1), selected, screen.selected, history.rows.len());
@@ -211,7 +217,7 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
 const SPINNER: u16 = 18;
 
 /// Whether this is all there is, with the numbers, or why nobody can say: at most two lines.
-fn status(screen: &HistoryScreen, columns: u16) -> (Vec<String>, Tone) {
+fn status(screen: &HistoryScreen, (columns, rows): (u16, u16)) -> (Vec<String>, Tone) {
     let (text, tone) = match (&screen.history, &screen.error) {
         (_, Some(_)) => ("The last question failed; what is shown is what came before it.".into(), Tone::Bad),
         (None, None) => ("Asking every branch for this patient's records.".into(), Tone::Plain),
@@ -219,12 +225,12 @@ fn status(screen: &HistoryScreen, columns: u16) -> (Vec<String>, Tone) {
     };
     let mut lines =
         wrap(&text, columns.saturating_sub(2 + if screen.pending.is_some() { SPINNER } else { 0 }));
-    lines.truncate(2);
+    lines.truncate(if rows >= 12 { 2 } else { 1 });
     (lines, tone)
 }
 
 fn draw_status(model: &Model, screen: &HistoryScreen, canvas: &mut Canvas<'_>, area: Rect) {
-    let (lines, tone) = status(screen, area.width);
+    let (lines, tone) = status(screen, (area.width, area.height));
     let area = indent(below(area, patient::LINES), 1);
     for (at, text) in lines.iter().enumerate() {
         canvas.write(row(area, u16::try_from(at).unwrap_or(0)), text, tone);

@@ -98,9 +98,15 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Lines above the table and below it: a low screen keeps the heads and the table.
+const fn margins(area: Rect) -> (u16, u16) {
+    if area.height >= 16 { (5, DETAIL_LINES + 1) } else { (2, 0) }
+}
+
 fn table_area(area: Rect) -> Rect {
-    let area = indent(below(area, 5), 1);
-    Rect { height: area.height.saturating_sub(DETAIL_LINES + 1), ..area }
+    let (above, under) = margins(area);
+    let area = indent(below(area, above), 1);
+    Rect { height: area.height.saturating_sub(under), ..area }
 }
 
 /// Draws the screen.
@@ -109,16 +115,25 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         canvas.write(indent(row(area, 1), 1), "Asking every branch ...", Tone::Plain);
         return;
     };
-    canvas.write(indent(row(area, 1), 1), "Verified by this console", Tone::Strong);
-    draw_head(model, canvas, indent(row(area, 2), 1), "Main chain", Some(&known.main));
-    draw_head(model, canvas, indent(row(area, 3), 1), "Side chain", known.side.as_ref());
+    let (above, under) = margins(area);
+    let heads = if under > 0 {
+        canvas.write(indent(row(area, 1), 1), "Verified by this console", Tone::Strong);
+        indent(below(area, above - 3), 1)
+    } else {
+        indent(area, 1)
+    };
+    draw_head(model, canvas, row(heads, 0), "Main chain", Some(&known.main));
+    draw_head(model, canvas, row(heads, 1), "Side chain", known.side.as_ref());
 
     let selected = model.overview.selected.min(known.branches.len().saturating_sub(1));
     table(canvas, table_area(area), COLUMNS, known.branches.len(), Some(selected), |index| {
         known.branches.get(index).map_or_else(Vec::new, |branch| cells(branch, model.now_s))
     });
 
-    let detail = below(area, area.height.saturating_sub(DETAIL_LINES + 1));
+    if under == 0 {
+        return;
+    }
+    let detail = below(area, area.height.saturating_sub(under));
     canvas.rule(row(detail, 0));
     if let Some(branch) = known.branches.get(selected) {
         draw_detail(model, canvas, indent(below(detail, 1), 1), branch);

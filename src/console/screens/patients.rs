@@ -23,16 +23,20 @@ use wardline_record::query_terms;
 const QUERY_MAX: usize = 120;
 /// Columns of the search field.
 const FIELD: u16 = 40;
+/// Columns beside the field on a low screen.
+const LOW_BESIDE: u16 = 14;
 /// Lines above the list.
 const HEAD_LINES: u16 = 5;
+/// The same on a low screen.
+const LOW_HEAD_LINES: u16 = 2;
 /// Lines below the list: who is selected, in full.
 const FOOT_LINES: u16 = 3;
 
 const COLUMNS: &[Column] = &[
-    Column { title: "Name", min: 12, max: 34, right: false, drop: 0 },
+    Column { title: "Name", min: 12, max: u16::MAX, right: false, drop: 0 },
     Column { title: "Born", min: 10, max: 10, right: false, drop: 0 },
     Column { title: "Sex", min: 6, max: 7, right: false, drop: 1 },
-    Column { title: "MRN", min: 10, max: u16::MAX, right: false, drop: 2 },
+    Column { title: "MRN", min: 10, max: 38, right: false, drop: 2 },
 ];
 
 /// Which part takes the keys.
@@ -201,37 +205,44 @@ fn look_up(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
+/// A low screen keeps field, answers and list.
+const fn is_low(area: Rect) -> bool {
+    area.height < 12
+}
+
 fn list_area(area: Rect) -> Rect {
-    let area = indent(below(area, HEAD_LINES), 1);
-    Rect { height: area.height.saturating_sub(FOOT_LINES), ..area }
+    let low = is_low(area);
+    let area = indent(below(area, if low { LOW_HEAD_LINES } else { HEAD_LINES }), 1);
+    Rect { height: area.height.saturating_sub(if low { 0 } else { FOOT_LINES }), ..area }
 }
 
 /// Draws the screen.
 pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     let patients = &model.patients;
-    let line = indent(row(area, 1), 1);
+    let low = is_low(area);
+    let line = indent(row(area, if low { 0 } else { 1 }), 1);
+    let under = if low { Rect::default() } else { indent(row(area, 2), 17) };
     let place = indent(canvas.write(line, "Find a patient", Tone::Strong), 2);
     let list_focused = patients.focus == Focus::List;
     if !list_focused {
         draw_list(model, canvas, area);
     }
-    patients.query.draw(canvas, left(place, FIELD), !list_focused);
-    let beside = indent(place, FIELD + 2);
+    let field = if low { place.width.saturating_sub(LOW_BESIDE).min(FIELD) } else { FIELD };
+    patients.query.draw(canvas, left(place, field), !list_focused);
+    let beside = indent(place, field + 2);
     match (&patients.error, patients.pending) {
-        (Some(error), _) if width(error) <= beside.width => {
-            canvas.write(beside, error, Tone::Bad);
-        }
         (Some(error), _) => {
-            canvas.write(indent(row(area, 2), 17), error, Tone::Bad);
+            let fits = low || width(error) <= beside.width;
+            canvas.write(if fits { beside } else { under }, error, Tone::Bad);
         }
         (None, Some(pending)) => {
             canvas.write(beside, &format!("asking {}", model.spinner(pending)), Tone::Plain);
         }
         (None, None) => {
-            canvas.write(indent(row(area, 2), 17), "name, birth date or MRN, then Enter", Tone::Quiet);
+            canvas.write(under, "name, birth date or MRN, then Enter", Tone::Quiet);
         }
     }
-    draw_answers(model, canvas, indent(row(area, 3), 1));
+    draw_answers(model, canvas, indent(row(area, if low { 1 } else { 3 }), 1));
     if list_focused {
         draw_list(model, canvas, area);
     }
@@ -276,6 +287,9 @@ fn draw_list(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     });
     let count = outcome.candidates.len();
     let more = if outcome.more { ", and more: type more to narrow" } else { "" };
+    if is_low(area) {
+        return;
+    }
     canvas.write(row(foot, 0), &format!("{} of {count} found{more}", patients.selected + 1), Tone::Quiet);
     if let Some(candidate) = outcome.candidates.get(patients.selected) {
         let rest = canvas.write(row(foot, 1), &candidate.identity.name(), Tone::Strong);
