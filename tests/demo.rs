@@ -131,6 +131,7 @@ pub fn shared() -> &'static Demo {
 }
 
 /// A static is never dropped, so a small watcher ends the demo when this process is gone.
+#[expect(clippy::zombie_processes, reason = "it outlives this process on purpose, and then ends by itself")]
 fn stop_with_us(pid: u32) {
     Command::new("sh")
         .arg("-c")
