@@ -62,10 +62,10 @@ pub fn run(options: Options) -> Result<ExitCode> {
         }))?;
     } else {
         if let Some(person) = person {
-            output::line(&wardline_record::visible(&person.name()))?;
+            output::text(&person.name())?;
         }
-        output::line(&format!("patient {patient}"))?;
-        output::line(&format!(
+        output::text(&format!("patient {patient}"))?;
+        output::text(&format!(
             "lookup {} is final on the side chain at height {}",
             lookup.id, lookup.height
         ))?;

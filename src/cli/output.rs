@@ -3,23 +3,38 @@
 use super::Result;
 use serde_json::Value;
 use std::io::Write as _;
-use wardline_record::visible;
+use wardline_record::sanitise;
 
-/// One line. A reader that has gone (`| head`) ends the command quietly: `cli::run`'s caller knows the error.
-pub fn line(text: &str) -> Result<()> {
-    writeln!(std::io::stdout().lock(), "{text}")?;
+/// Text, made safe for the terminal line by line. A reader that has gone (`| head`) ends the command quietly:
+/// `main` knows the error.
+pub fn text(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for line in sanitise::lines(text) {
+        writeln!(out, "{line}")?;
+    }
     Ok(())
 }
 
-/// One JSON document and a newline.
+/// One JSON document and a newline. What could steer a terminal is escaped, so that nothing of it is lost.
 pub fn json(value: &Value) -> Result<()> {
-    line(&serde_json::to_string_pretty(value)?)
+    let mut out = String::new();
+    for c in serde_json::to_string_pretty(value)?.chars() {
+        if c != '\n' && sanitise::is_unsafe(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    writeln!(std::io::stdout().lock(), "{out}")?;
+    Ok(())
 }
 
 /// A table with columns as wide as their widest cell; every cell is made visible first.
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> Result<()> {
     let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
+        rows.iter().map(|row| row.iter().map(|cell| sanitise::line(cell).into_owned()).collect()).collect();
     let widths: Vec<usize> = head
         .iter()
         .enumerate()
@@ -38,7 +53,7 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> Result<()> {
             .zip(&widths)
             .map(|(cell, wide)| format!("{cell}{}", " ".repeat(wide.saturating_sub(width(cell)))))
             .collect();
-        self::line(line.join("  ").trim_end())
+        text(line.join("  ").trim_end())
     };
     print(&head.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     rows.iter().try_for_each(|row| print(row))

@@ -64,7 +64,7 @@ fn add(options: Add) -> Result<ExitCode> {
         let print = async {
             while let Some(step) = receiver.recv().await {
                 if !quiet {
-                    output::line(&step_text(&step))?;
+                    output::text(&step_text(&step))?;
                 }
             }
             Ok::<_, super::Failure>(())
@@ -81,7 +81,7 @@ fn add(options: Add) -> Result<ExitCode> {
             "main_height": added.main_height,
         }))?;
     } else {
-        output::line(&format!("record {}", added.record))?;
+        output::text(&format!("record {}", added.record))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -140,17 +140,17 @@ fn show(options: Show) -> Result<ExitCode> {
         }
         output::json(&document)?;
     } else {
-        output::line(&format!(
+        output::text(&format!(
             "{} {} at {}",
             row.state.text(),
             row.kind.map_or("record", |kind| kind.name()),
             row.branch_name
         ))?;
         for (label, value) in row.opened.iter().flat_map(Record::lines) {
-            output::line(&format!("{label}: {}", wardline_record::visible(&value)))?;
+            output::text(&format!("{label}: {value}"))?;
         }
         for note in &row.notes {
-            output::line(&format!("note: {}", wardline_record::visible(note)))?;
+            output::text(&format!("note: {note}"))?;
         }
     }
     Ok(if row.state == RowState::Verified { ExitCode::SUCCESS } else { NOT_WHOLE.into() })

@@ -64,9 +64,9 @@ fn text(overview: &Overview) -> Result<()> {
         &["BRANCH", "STATE", "MAIN", "SIDE", "HEAD", "BEHIND", "VERIFIED", "ms", "RECORDS", "DETAIL"],
         &rows,
     )?;
-    output::line(&format!("verified by this command: main chain up to {}", overview.main.height))?;
+    output::text(&format!("verified by this command: main chain up to {}", overview.main.height))?;
     if let Some(side) = &overview.side {
-        output::line(&format!("                          side chain up to {}", side.height))?;
+        output::text(&format!("                          side chain up to {}", side.height))?;
     }
     Ok(())
 }

@@ -109,9 +109,9 @@ fn text(history: &History) -> Result<()> {
         })
         .collect();
     output::table(&["DATE", "BRANCH", "KIND", "DOCTOR", "STATE", "RECORD", "SUMMARY"], &rows)?;
-    output::line(&format!("{} records linked, list {}", history.total_links, wholeness(&history.whole)))?;
+    output::text(&format!("{} records linked, list {}", history.total_links, wholeness(&history.whole)))?;
     for branch in history.branches.iter().filter(|branch| !matches!(branch.state, AnswerState::Answered)) {
-        output::line(&format!("{}: {}", branch.name, branch.state))?;
+        output::text(&format!("{}: {}", branch.name, branch.state))?;
     }
     Ok(())
 }

@@ -23,7 +23,6 @@ pub mod message;
 pub mod model;
 mod run;
 pub mod samples;
-pub mod sanitise;
 pub mod screens;
 mod screenshot;
 pub mod theme;
@@ -33,6 +32,8 @@ pub mod widgets;
 
 #[cfg(test)]
 mod tests;
+
+use wardline_record::sanitise;
 
 pub use run::{ConsoleError, StaffChoice, Start, run};
 pub use screenshot::{picture, screenshot, screenshot_names};

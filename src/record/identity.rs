@@ -6,7 +6,7 @@ use crate::{
     DecodeError, FieldError, Text, VERSION, When,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::{clean, join},
+    lines::join,
     record::{check_version, encode, within_limit},
     search,
     when::Precision,
@@ -139,7 +139,7 @@ impl Identity {
 
     /// "Family, Given" on one line, without control characters.
     pub fn name(&self) -> String {
-        clean(&join(", ", &[&self.family, &self.given]), false)
+        join(", ", &[&self.family, &self.given])
     }
 
     /// The number that this branch or system gives the patient.

@@ -2,7 +2,6 @@
 //!
 //! It must not know widths, colours or columns.
 
-use crate::check::is_hidden;
 use std::fmt::Display;
 
 /// Labelled values in reading order; what is empty is left out.
@@ -15,7 +14,7 @@ impl Lines {
     }
 
     pub fn add(&mut self, label: impl Into<String>, value: impl Display) {
-        let value = clean(&value.to_string(), true);
+        let value = value.to_string();
         if !value.is_empty() {
             self.0.push((label.into(), value));
         }
@@ -44,15 +43,4 @@ pub(crate) fn join(separator: &str, parts: &[&str]) -> String {
 /// "text (note)", or the text alone.
 pub(crate) fn with_note(text: &str, note: &str) -> String {
     if note.is_empty() { text.to_owned() } else { format!("{text} ({note})") }
-}
-
-/// Text that cannot disturb a terminal: a stored record need not have passed the checks.
-pub(crate) fn clean(text: &str, line_breaks: bool) -> String {
-    text.chars().map(|c| if is_hidden(c) && !(line_breaks && c == '\n') { '\u{fffd}' } else { c }).collect()
-}
-
-/// Text from outside on one line that cannot disturb a terminal: line breaks become spaces, other control characters
-/// U+FFFD.
-pub fn visible(text: &str) -> String {
-    clean(&text.replace('\n', " "), false)
 }

@@ -6,7 +6,7 @@ use crate::{
     Body, FieldError, RecordKind, Text, When,
     check::{Checker, limits},
     choice::fields,
-    lines::{Lines, clean, with_note},
+    lines::{Lines, with_note},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
@@ -162,7 +162,7 @@ impl Record {
 
     /// One line for lists: what matters most, without the kind. No control characters.
     pub fn summary(&self) -> String {
-        clean(&self.body.content().summary(), false)
+        self.body.content().summary()
     }
 
     /// Labels and values in reading order, empty ones left out; values may have several lines.
