@@ -28,7 +28,7 @@ const SUBMISSIONS: usize = 300;
 const HISTORIES: usize = 30;
 const IDLE: Duration = Duration::from_secs(30);
 /// Clock ticks a second of /proc on Linux.
-const TICKS_PER_SECOND: u128 = 100;
+const TICKS_PER_SECOND: f64 = 100.0;
 
 fn main() {
     let folder = tempfile::tempdir().unwrap();
@@ -41,8 +41,8 @@ fn main() {
     println!("demo, resident memory: {} MiB", resident_kib(demo.id()) / 1024);
     let (cpu, at) = (cpu_ticks(demo.id()), Instant::now());
     std::thread::sleep(IDLE);
-    let percent = (cpu_ticks(demo.id()) - cpu) * 100_000 / TICKS_PER_SECOND / at.elapsed().as_millis();
-    println!("demo, idle for {} s: {percent} % of a core", IDLE.as_secs());
+    let seconds = (cpu_ticks(demo.id()) - cpu) as f64 / TICKS_PER_SECOND;
+    println!("demo, idle for {} s: {:.2} % of a core", IDLE.as_secs(), 100.0 * seconds / at.elapsed().as_secs_f64());
     console(&dir);
     let mut took = runtime.block_on(histories(&dir, HISTORIES));
     print("longest history, fetched, proven, verified, opened", &mut took);
@@ -232,9 +232,9 @@ fn resident_kib(pid: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-fn cpu_ticks(pid: u32) -> u128 {
+fn cpu_ticks(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let after_name = &stat[stat.rfind(')').unwrap() + 2..];
     let fields: Vec<&str> = after_name.split(' ').collect();
-    fields[11].parse::<u128>().unwrap() + fields[12].parse::<u128>().unwrap()
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
