@@ -109,7 +109,7 @@ pub fn create(
             branch: branch.id,
             name: plan.name.clone(),
             roles: Roles::of(&plan.roles),
-            key_epoch: 0,
+            key_epoch: wardline_ledger::FIRST_KEY_EPOCH,
         };
         let keys = StaffKeys::draw(who, entropy)?;
         staff_entries.push(keys.entry());
@@ -214,7 +214,8 @@ fn private_folder(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a new file that its owner alone reads.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     fs::OpenOptions::new()
         .write(true)

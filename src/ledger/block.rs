@@ -60,7 +60,9 @@ pub enum BlockRefusal {
     #[error("the body is not the one that the header commits to")]
     Body,
     /// No transactions, right after another empty block, and no change of validators waits for the epoch's end.
-    #[error("an empty block follows another only a second later, or while a change of validators waits")]
+    #[error(
+        "an empty block follows another empty one of the same second while no change of validators waits"
+    )]
     Empty,
     /// A transaction is refused.
     #[error("transaction `{index}`: {refusal}")]

@@ -37,6 +37,20 @@ pub struct Storage {
     pub receipts: Vec<Receipt>,
 }
 
+impl Storage {
+    /// What its receipts must be for.
+    pub fn custody(&self, network: NetworkId) -> Custody {
+        Custody {
+            network,
+            record: self.record,
+            version: self.version,
+            home: self.branch,
+            pointer: self.pointer,
+            size: self.size,
+        }
+    }
+}
+
 impl Canonical for Storage {
     fn write(&self, w: &mut Writer) {
         self.record.write(w);
@@ -109,57 +123,58 @@ impl Canonical for Assent {
     }
 }
 
+/// What a branch has in custody: one version of a record, sealed in exactly this envelope, for the branch that made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Custody {
+    /// The network that the record is kept in.
+    pub network: NetworkId,
+    /// The record's temporary ID.
+    pub record: RecordId,
+    /// Which version of it.
+    pub version: u32,
+    /// The record's home: the branch that it was made at.
+    pub home: BranchId,
+    /// SHA-256 of the whole envelope.
+    pub pointer: Digest,
+    /// The envelope's bytes.
+    pub size: u32,
+}
+
+impl Custody {
+    /// What a receipt of `branch` signs. The home is in it so that nobody can announce under another branch's name what
+    /// was handed in for one.
+    fn signed_bytes(&self, branch: BranchId) -> Vec<u8> {
+        let mut w = Writer::default();
+        self.network.write(&mut w);
+        self.record.write(&mut w);
+        w.u32(self.version);
+        self.home.write(&mut w);
+        self.pointer.write(&mut w);
+        w.u32(self.size);
+        branch.write(&mut w);
+        w.into_bytes()
+    }
+}
+
 /// A branch's signed word that it holds an envelope durably.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     /// Who holds it.
     pub branch: BranchId,
-    /// By the participant's signing key, [`Domain::Receipt`] over network, record, pointer, size, branch.
+    /// By the participant's signing key, [`Domain::Receipt`] over the [`Custody`] and the branch.
     pub signature: Signature,
 }
 
 impl Receipt {
-    /// Signs a receipt with the holding branch's signing key. Only after the envelope is durable.
-    pub fn sign(
-        key: &SigningKey,
-        network: &NetworkId,
-        record: &RecordId,
-        pointer: &Digest,
-        size: u32,
-        branch: BranchId,
-    ) -> Self {
-        let signature = key.sign(Domain::Receipt, &receipt_bytes(network, record, pointer, size, branch));
-        Self { branch, signature }
+    /// Signs a receipt with the signing key of the holding `branch`. Only after the envelope is durable.
+    pub fn signed(custody: &Custody, branch: BranchId, key: &SigningKey) -> Self {
+        Self { branch, signature: key.sign(Domain::Receipt, &custody.signed_bytes(branch)) }
     }
 
-    /// Whether `key`, the holder's registered signing key, signed for exactly this envelope.
-    pub fn verify(
-        &self,
-        key: &PublicKey,
-        network: &NetworkId,
-        record: &RecordId,
-        pointer: &Digest,
-        size: u32,
-    ) -> bool {
-        let message = receipt_bytes(network, record, pointer, size, self.branch);
-        key.verify(Domain::Receipt, &message, &self.signature)
+    /// Whether `key`, the holder's registered signing key, signed for exactly this.
+    pub fn verify(&self, custody: &Custody, key: &PublicKey) -> bool {
+        key.verify(Domain::Receipt, &custody.signed_bytes(self.branch), &self.signature)
     }
-}
-
-fn receipt_bytes(
-    network: &NetworkId,
-    record: &RecordId,
-    pointer: &Digest,
-    size: u32,
-    branch: BranchId,
-) -> Vec<u8> {
-    let mut w = Writer::default();
-    network.write(&mut w);
-    record.write(&mut w);
-    pointer.write(&mut w);
-    w.u32(size);
-    branch.write(&mut w);
-    w.into_bytes()
 }
 
 impl Canonical for Receipt {

@@ -5,8 +5,8 @@ use crate::header::{HEADER_VERSION, Header, encode_body, transaction_root};
 use crate::id::{BranchId, Chain, NetworkId, StaffId};
 use crate::overlay::Nothing;
 use crate::registry::{
-    EntryError, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF, MAX_VALIDATORS, NetworkPolicy, Participant,
-    StaffEntry, Subject, check_suites,
+    EntryError, FIRST_KEY_EPOCH, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF, MAX_VALIDATORS, NetworkPolicy,
+    Participant, StaffEntry, Subject, check_suites,
 };
 use crate::rules::may_administer;
 use crate::state::{BranchList, ChainEntry, Changes, Key, StaffList, Suites, ValidatorSet};
@@ -54,6 +54,9 @@ pub enum GenesisError {
     /// A member of staff's entry cannot stand.
     #[error("staff `{0}`: {1}")]
     Staff(StaffId, EntryError),
+    /// A member of staff's key epoch is not the first.
+    #[error("the first keys of staff `{0}` must have key epoch 1")]
+    KeyEpoch(StaffId),
     /// A member of staff belongs to no active participant.
     #[error("staff `{0}` belongs to no active participant")]
     StrayStaff(StaffId),
@@ -129,6 +132,9 @@ impl Genesis {
         let mut administrators = 0;
         for staff in &self.staff {
             staff.check().map_err(|error| GenesisError::Staff(staff.id, error))?;
+            if staff.key_epoch != FIRST_KEY_EPOCH {
+                return Err(GenesisError::KeyEpoch(staff.id));
+            }
             let branch = self
                 .participants
                 .iter()
@@ -197,6 +203,8 @@ impl Genesis {
         let mut staff_of: BTreeMap<BranchId, Vec<StaffId>> = BTreeMap::new();
         for staff in &self.staff {
             put(Key::Staff(staff.id), staff.encode());
+        }
+        for staff in self.staff.iter().filter(|staff| staff.active) {
             staff_of.entry(staff.branch).or_default().push(staff.id);
         }
         for (branch, staff) in staff_of {

@@ -31,8 +31,8 @@ pub use block::{
     check_block, check_header, follows, replay_block,
 };
 pub use body::{
-    Access, Assent, Enrol, Link, Lookup, MAX_CONSISTENCY, MAX_IDENTITY, MAX_REASON, MAX_RECEIPTS, Receipt,
-    Storage,
+    Access, Assent, Custody, Enrol, Link, Lookup, MAX_CONSISTENCY, MAX_IDENTITY, MAX_REASON, MAX_RECEIPTS,
+    Receipt, Storage,
 };
 pub use certificate::{CertificateError, Signers};
 pub use codec::{Canonical, DecodeError, Reader, Writer};
@@ -46,8 +46,8 @@ pub use id::{BadId, BranchId, Chain, LookupId, NetworkId, PatientId, RecordId, S
 pub use light::{Checkpoint, Invalid, VerifiedHeader};
 pub use overlay::{Overlay, State};
 pub use registry::{
-    EntryError, MAX_ADDRESS, MAX_GRANT_S, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF, MAX_VALIDATORS,
-    NetworkPolicy, Participant, Registry, RegistryEntry, SUITES, StaffEntry, Subject,
+    EntryError, FIRST_KEY_EPOCH, MAX_ADDRESS, MAX_GRANT_S, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF,
+    MAX_VALIDATORS, NetworkPolicy, Participant, Registry, RegistryEntry, SUITES, StaffEntry, Subject,
 };
 pub use rules::{BlockContext, Refusal, Selection};
 pub use state::{

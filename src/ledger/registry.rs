@@ -18,6 +18,8 @@ pub const MAX_NAME: usize = 100;
 pub const MAX_ADDRESS: usize = 200;
 /// Longest grant that a policy may allow: 12 hours.
 pub const MAX_GRANT_S: u32 = 12 * 3600;
+/// The key epoch of a person's first keys.
+pub const FIRST_KEY_EPOCH: u32 = 1;
 /// The suites that exist, as bits: bit n is the suite with code n + 1.
 pub const SUITES: u8 = 0b111;
 
@@ -187,7 +189,7 @@ pub struct StaffEntry {
     pub agreement: AgreementPublic,
     /// What the person may do.
     pub roles: Roles,
-    /// One more at every change of keys.
+    /// [`FIRST_KEY_EPOCH`], and one more at every change of keys.
     pub key_epoch: u32,
     /// False once the person left or the key was lost.
     pub active: bool,
@@ -312,7 +314,9 @@ pub fn check_suites(suites: u8) -> Result<(), EntryError> {
 /// A change of the registry. The same bytes are valid on both chains, and each applies them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registry {
-    /// How many changes the subject has had, with this one.
+    /// The registry's version that this makes: how many changes it has had on the chain, of whatever entry, with this
+    /// one. One line for all, because what a change needs may be what another one takes away: both chains must take
+    /// them in the same order to come to the same registry.
     pub version: u32,
     /// What it is from now on.
     pub entry: RegistryEntry,
@@ -338,33 +342,16 @@ pub enum RegistryEntry {
     },
 }
 
-/// What a registry entry is about: versions count per subject.
+/// Whose a registered key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// One participant.
+    /// One participant's.
     Participant(BranchId),
-    /// One member of staff.
+    /// One member of staff's.
     Staff(StaffId),
-    /// The suites.
-    Suites,
-    /// The policy.
-    Policy,
-    /// One chain's validators.
-    Validators(Chain),
 }
 
 impl RegistryEntry {
-    /// What the entry is about.
-    pub fn subject(&self) -> Subject {
-        match self {
-            Self::Participant(participant) => Subject::Participant(participant.id),
-            Self::Staff(staff) => Subject::Staff(staff.id),
-            Self::Suites(_) => Subject::Suites,
-            Self::Policy(_) => Subject::Policy,
-            Self::Validators { chain, .. } => Subject::Validators(*chain),
-        }
-    }
-
     /// Checks what the entry must be by itself.
     ///
     /// # Errors
@@ -430,6 +417,6 @@ impl Canonical for Registry {
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { version: r.u32("entry version")?, entry: RegistryEntry::read(r)? })
+        Ok(Self { version: r.u32("registry version")?, entry: RegistryEntry::read(r)? })
     }
 }

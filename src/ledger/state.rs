@@ -45,7 +45,7 @@ pub enum Key {
     Participants,
     /// [`Participant`].
     Participant(BranchId),
-    /// [`StaffList`]: everybody who ever was on the branch's staff.
+    /// [`StaffList`]: the branch's active staff.
     StaffOf(BranchId),
     /// [`StaffEntry`].
     Staff(StaffId),
@@ -53,8 +53,8 @@ pub enum Key {
     Administrators,
     /// [`Subject`]: whose a registered Ed25519 key is, for good.
     KeyOwner(PublicKey),
-    /// [`EntryVersion`]: how many changes a registry subject has had.
-    EntryVersion(Subject),
+    /// [`RegistryVersion`].
+    RegistryVersion,
     /// [`ValidatorSet`] of an epoch of this chain.
     Validators(u64),
     /// [`ValidatorSet`] of the next epoch, only while a change is pending.
@@ -84,7 +84,7 @@ impl Key {
             Self::Staff(_) => 0x07,
             Self::Administrators => 0x08,
             Self::KeyOwner(_) => 0x09,
-            Self::EntryVersion(_) => 0x0a,
+            Self::RegistryVersion => 0x0a,
             Self::Validators(_) => 0x0b,
             Self::PendingValidators => 0x0c,
             Self::Record(_) => 0x10,
@@ -105,13 +105,13 @@ impl Key {
             | Self::Suites
             | Self::Participants
             | Self::Administrators
+            | Self::RegistryVersion
             | Self::PendingValidators => {}
             Self::Participant(branch) | Self::StaffOf(branch) | Self::AccessRoot(branch) => {
                 branch.write(&mut w)
             }
             Self::Staff(staff) => staff.write(&mut w),
             Self::KeyOwner(key) => key.write(&mut w),
-            Self::EntryVersion(subject) => subject.write(&mut w),
             Self::Validators(epoch) => w.u64(*epoch),
             Self::Record(record) | Self::Link(record) => record.write(&mut w),
             Self::Patient(patient) => patient.write(&mut w),
@@ -167,7 +167,7 @@ pub fn staff(view: &dyn StateView, id: StaffId) -> Result<Option<StaffEntry>, St
     read(view, Key::Staff(id))
 }
 
-/// Everybody who ever was on a branch's staff, ascending. Somebody who moved on is still in the old branch's list.
+/// A branch's active staff, ascending.
 ///
 /// # Errors
 /// As [`require`].
@@ -419,16 +419,16 @@ impl Canonical for Suites {
     }
 }
 
-/// How many changes a registry subject has had; absent is zero.
+/// How many changes the registry has had since the genesis; absent is zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct EntryVersion(pub u32);
+pub struct RegistryVersion(pub u32);
 
-impl Canonical for EntryVersion {
+impl Canonical for RegistryVersion {
     fn write(&self, w: &mut Writer) {
         w.u32(self.0);
     }
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        r.u32("entry version").map(Self)
+        r.u32("registry version").map(Self)
     }
 }
 
@@ -443,12 +443,6 @@ impl Canonical for Subject {
                 w.u8(2);
                 id.write(w);
             }
-            Self::Suites => w.u8(3),
-            Self::Policy => w.u8(4),
-            Self::Validators(chain) => {
-                w.u8(5);
-                chain.write(w);
-            }
         }
     }
 
@@ -456,9 +450,6 @@ impl Canonical for Subject {
         match r.u8("registry subject")? {
             1 => BranchId::read(r).map(Self::Participant),
             2 => StaffId::read(r).map(Self::Staff),
-            3 => Ok(Self::Suites),
-            4 => Ok(Self::Policy),
-            5 => Chain::read(r).map(Self::Validators),
             code => Err(DecodeError::UnknownCode { what: "registry subject", code: code.into() }),
         }
     }

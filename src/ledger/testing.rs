@@ -245,10 +245,9 @@ impl World {
 
     /// The storage body with receipts of these branches.
     pub(crate) fn held_by(&self, mut body: Storage, branches: &[u16]) -> Storage {
-        let sign = |&branch: &u16| {
-            let key = key(&format!("signing {branch}"));
-            Receipt::sign(&key, &self.network, &body.record, &body.pointer, body.size, BranchId(branch))
-        };
+        let custody = body.custody(self.network);
+        let sign =
+            |&branch: &u16| Receipt::signed(&custody, BranchId(branch), &key(&format!("signing {branch}")));
         body.receipts = branches.iter().map(sign).collect();
         body
     }

@@ -9,7 +9,7 @@ closed_list! {
         ReadStatus = 1 "read-status",
         /// Read blocks, certificates, state and proofs of the main chain.
         ReadMainChain = 2 "read-main-chain",
-        /// Read blocks, certificates, state and proofs of the side chain.
+        /// Read the side chain's headers, certificates, finality and proven registry: nothing of any patient.
         ReadSideChain = 3 "read-side-chain",
         /// Send a `storage` transaction for the asker's own branch.
         SubmitStorage = 4 "submit-storage",
@@ -39,6 +39,8 @@ closed_list! {
         ReleaseKeys = 16 "release-keys",
         /// Read a branch's audit log.
         ReadAudit = 17 "read-audit",
+        /// Read whole blocks of the side chain: who was enrolled, linked and looked up.
+        ReadSideBlocks = 18 "read-side-blocks",
     }
 }
 
@@ -48,7 +50,8 @@ impl Operation {
         matches!(self, Self::SubmitLookup | Self::ReadLinks | Self::ReleaseKeys)
     }
 
-    /// Whether it shows, makes or ties together anything about a patient, even under a pseudonym.
+    /// Whether it shows, makes or ties together anything about a patient, even under a pseudonym, or reads the chain on
+    /// which that is agreed.
     pub const fn touches_patients(self) -> bool {
         !matches!(self, Self::ReadStatus | Self::ReadMainChain | Self::SubmitRegistry | Self::SubmitAccess)
     }

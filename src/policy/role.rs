@@ -33,9 +33,10 @@ impl Role {
         name.parse()
     }
 
-    /// Whether giving or changing this role takes the signatures of two different persons.
+    /// Whether giving this role takes the signatures of two different persons: every role that touches patients' data,
+    /// runs the registry or reads audit logs, so that nobody alone can make up a person who does.
     pub const fn needs_two_persons(self) -> bool {
-        matches!(self, Self::Registrar | Self::Supervisor | Self::Operator | Self::Auditor)
+        !matches!(self, Self::Researcher | Self::Patient)
     }
 
     const fn bit(self) -> u16 {
@@ -102,7 +103,7 @@ impl Roles {
         Role::ALL.iter().copied().filter(move |&role| self.contains(role))
     }
 
-    /// Whether any role of the set takes two persons' signatures to give or change.
+    /// Whether any role of the set takes two persons' signatures to give.
     pub fn needs_two_persons(self) -> bool {
         self.iter().any(Role::needs_two_persons)
     }

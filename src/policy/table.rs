@@ -135,7 +135,7 @@ const TABLE: &[RoleRules] = &[
     RoleRules {
         role: Role::Operator,
         anywhere: &[ReadStatus, ReadMainChain],
-        trusted_branch: &[SubmitRegistry],
+        trusted_branch: &[ReadSideChain, SubmitRegistry],
         own_branch: &[],
         purposes: &[],
         kinds: Kinds::None,
@@ -151,7 +151,7 @@ const TABLE: &[RoleRules] = &[
     RoleRules {
         role: Role::Auditor,
         anywhere: &[ReadStatus, ReadMainChain],
-        trusted_branch: &[ReadSideChain, ReadAudit],
+        trusted_branch: &[ReadSideChain, ReadSideBlocks, ReadAudit],
         own_branch: &[],
         purposes: &[],
         kinds: Kinds::None,

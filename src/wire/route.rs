@@ -125,7 +125,7 @@ pub const ROUTES: &[Route] = {
             RouteId::SideBlock,
             Get,
             "/v1/side/blocks/{height}",
-            Needs(ReadSideChain),
+            Needs(ReadSideBlocks),
             NO_BODY,
             "one block",
         ),

@@ -137,6 +137,13 @@ fn an_empty_block_is_proposed_only_on_request_and_follows_another_a_second_later
     let later = build_empty_block(&f.world.main, &f.parent, f.parent.time_s + 1).unwrap().unwrap();
     assert_eq!(f.check(&later.header, &later.body).unwrap(), (later.changes, later.tree));
 
+    // After a block with transactions it comes in the same second.
+    let mut state = f.world.main.clone();
+    state.apply(f.built.changes.clone(), &f.built.tree);
+    let after = build_empty_block(&state, &f.built.header, NOW).unwrap().unwrap();
+    assert_eq!(after.header.time_s, f.built.header.time_s);
+    assert!(check_block(&state, &f.built.header, &after.header_bytes, &after.body, NOW).is_ok());
+
     let at_once = Header { time_s: f.parent.time_s, ..later.header };
     assert_eq!(f.check(&at_once, &encode_body(&[])).unwrap_err(), BlockRefusal::Empty);
 }
@@ -232,6 +239,8 @@ fn a_genesis_is_checked() {
         GenesisError::Staff(..)
     ));
     assert!(matches!(refused(|g| g.staff[0].branch = crate::BranchId(77)), GenesisError::StrayStaff(_)));
+    assert!(matches!(refused(|g| g.staff[0].key_epoch = 0), GenesisError::KeyEpoch(_)));
+    assert!(matches!(refused(|g| g.staff[0].key_epoch = 2), GenesisError::KeyEpoch(_)));
     assert_eq!(refused(|g| g.staff[0].signing = g.staff[1].signing), GenesisError::SharedKey);
     assert_eq!(refused(|g| one(g).signing = key("signing 2").public()), GenesisError::SharedKey);
     let without_administrators = |g: &mut Genesis| {

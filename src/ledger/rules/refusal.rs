@@ -57,6 +57,8 @@ refusals! {
     RecordVersion = "storage.version", "the record's version must be one more than the last one";
     /// A later version must be of the same branch and kind.
     OtherRecord = "storage.other-record", "the record's branch and kind cannot change";
+    /// A later version by somebody else than the one before.
+    OtherAuthor = "storage.other-author", "only the author of a record seals it again";
     /// An envelope's size is outside of what an envelope can have.
     EnvelopeSize = "storage.size", "no envelope has this size";
     /// A reason code that the closed list does not have.
@@ -67,9 +69,11 @@ refusals! {
     CommitmentUnknown = "storage.commitment-unknown", "no policy on this chain has this commitment";
     /// Fewer branches hold the envelope than the policy asks for.
     ReceiptsTooFew(u8) = "storage.receipts-too-few", "at least {0} branches must have signed that they hold the record";
+    /// The record's own branch has not signed that it holds it.
+    HomeReceipt = "storage.home-receipt-missing", "the record's own branch must have signed that it holds it";
     /// A receipt is of a participant that may hold no records.
     ReceiptBranch = "storage.receipt-branch", "a receipt is not of an active trusted branch";
-    /// A receipt's signature does not hold for this envelope.
+    /// A receipt's signature does not hold for this record, version, home and envelope.
     ReceiptSignature = "storage.receipt-signature", "a receipt's signature does not hold for this record";
     /// The log did not grow.
     LogNotGrown = "access.not-grown", "the audit log has not grown since its last root";
@@ -91,10 +95,10 @@ refusals! {
     LookupPatient = "lookup.patient-unknown", "the patient is not enrolled";
     /// No reason is given.
     LookupReason = "lookup.reason", "a lookup needs a reason";
-    /// An entry's version is one that was used.
-    EntryOld = "registry.version-old", "somebody changed this entry before; look at it again";
-    /// An entry's version is further than the next.
-    EntryAhead = "registry.version-ahead", "changes of this entry before this one are missing";
+    /// The registry has this version already.
+    EntryOld = "registry.version-old", "the registry was changed before; look at it again and have it signed anew";
+    /// The version is further than the registry's next.
+    EntryAhead = "registry.version-ahead", "changes of the registry before this one are missing";
     /// The entry cannot stand by itself.
     Entry(EntryError) = "registry.entry", "{0}";
     /// Too few approvals.

@@ -2,13 +2,14 @@
 
 use super::{BlockContext, Refusal, author, may_administer, next_validators};
 use crate::codec::Canonical;
-use crate::id::{BranchId, Chain};
+use crate::id::{BranchId, Chain, StaffId};
 use crate::overlay::Layer;
 use crate::registry::{
-    MAX_PARTICIPANTS, MAX_STAFF, NetworkPolicy, Participant, Registry, RegistryEntry, StaffEntry, Subject,
+    FIRST_KEY_EPOCH, MAX_PARTICIPANTS, MAX_STAFF, NetworkPolicy, Participant, Registry, RegistryEntry,
+    StaffEntry, Subject,
 };
 use crate::state::{
-    self, BranchList, Changes, EntryVersion, Key, StaffList, StateView, Suites, ValidatorSet,
+    self, BranchList, Changes, Key, RegistryVersion, StaffList, StateView, Suites, ValidatorSet,
 };
 use crate::transaction::Transaction;
 use wardline_crypto::PublicKey;
@@ -37,28 +38,27 @@ pub(super) fn check(
         RegistryEntry::Validators { chain, set } => set_validators(view, context, *chain, set)?,
     };
     check_administrators(&Layer { base: view, changes: &changes })?;
-    let version_key = Key::EntryVersion(body.entry.subject());
-    changes.insert(version_key.bytes(), Some(EntryVersion(body.version).encode()));
+    changes.insert(Key::RegistryVersion.bytes(), Some(RegistryVersion(body.version).encode()));
     Ok(changes)
 }
 
-/// Two different persons sign for the network's shape, and for staff with roles that can do much.
+/// Two different persons sign for the network's shape, for new staff with roles that can do much, and for every change
+/// of somebody who is there: who alone replaces a nurse's keys is the nurse from then on.
 fn persons_needed(view: &dyn StateView, entry: &RegistryEntry) -> Result<usize, Refusal> {
     let RegistryEntry::Staff(staff) = entry else {
         return Ok(2);
     };
-    let before = state::staff(view, staff.id)?;
-    let powerful =
-        staff.roles.needs_two_persons() || before.as_ref().is_some_and(|b| b.roles.needs_two_persons());
-    // Taking everything away must be quick: one person can.
-    let only_ends =
-        before.is_some_and(|before| before.active && *staff == StaffEntry { active: false, ..before });
-    Ok(if powerful && !only_ends { 2 } else { 1 })
+    let one_will_do = match state::staff(view, staff.id)? {
+        None => !staff.roles.needs_two_persons(),
+        // Taking everything away must be quick.
+        Some(before) => before.active && *staff == StaffEntry { active: false, ..before },
+    };
+    Ok(if one_will_do { 1 } else { 2 })
 }
 
-/// Changes of one subject follow each other one by one.
+/// Changes follow each other one by one, in the one order that their signers gave them.
 fn check_version(view: &dyn StateView, body: &Registry) -> Result<(), Refusal> {
-    let EntryVersion(last) = state::read(view, Key::EntryVersion(body.entry.subject()))?.unwrap_or_default();
+    let RegistryVersion(last) = state::read(view, Key::RegistryVersion)?.unwrap_or_default();
     match body.version {
         version if version <= last => Err(Refusal::EntryOld),
         version if version - last > 1 => Err(Refusal::EntryAhead),
@@ -123,6 +123,9 @@ fn set_participant(
 
 /// A member of the next validator set whose key changed is in it with the new one; one that may not validate any more
 /// leaves it. Both from the next epoch on.
+///
+/// The main chain refuses to lose its last validator. The side chain keeps its last one, because it must take every
+/// change that the main chain took.
 fn update_member(
     view: &dyn StateView,
     context: &BlockContext,
@@ -139,7 +142,10 @@ fn update_member(
         return Ok(());
     }
     if updated.members.is_empty() {
-        return Err(Refusal::NoValidatorsLeft);
+        return match context.chain {
+            Chain::Main => Err(Refusal::NoValidatorsLeft),
+            Chain::Side => Ok(()),
+        };
     }
     changes.insert(Key::PendingValidators.bytes(), Some(updated.encode()));
     Ok(())
@@ -160,11 +166,10 @@ fn set_staff(view: &dyn StateView, now: &StaffEntry) -> Result<Changes, Refusal>
         Some(now.signing),
     )?;
 
-    if before.is_none_or(|before| before.branch != now.branch) {
-        let StaffList(mut ids) = state::read(view, Key::StaffOf(now.branch))?.unwrap_or_default();
-        insert_sorted(&mut ids, now.id, MAX_STAFF)?;
-        changes.insert(Key::StaffOf(now.branch).bytes(), Some(StaffList(ids).encode()));
+    if let Some(before) = before.filter(|before| before.branch != now.branch) {
+        list_staff(view, before.branch, now.id, false, &mut changes)?;
     }
+    list_staff(view, now.branch, now.id, now.active, &mut changes)?;
     let StaffList(mut administrators) = state::require(view, Key::Administrators)?;
     administrators.retain(|id| *id != now.id);
     if now.active && may_administer(now.roles, true).allowed {
@@ -175,10 +180,28 @@ fn set_staff(view: &dyn StateView, now: &StaffEntry) -> Result<Changes, Refusal>
     Ok(changes)
 }
 
-/// The key epoch goes up by one exactly when keys change, so that grants of old keys end. It begins with 1.
+/// Puts a person into a branch's list, or takes one out: only who works there now takes room.
+fn list_staff(
+    view: &dyn StateView,
+    branch: BranchId,
+    id: StaffId,
+    works_there: bool,
+    changes: &mut Changes,
+) -> Result<(), Refusal> {
+    let StaffList(mut ids) = state::read(view, Key::StaffOf(branch))?.unwrap_or_default();
+    if works_there {
+        insert_sorted(&mut ids, id, MAX_STAFF)?;
+    } else {
+        ids.retain(|listed| *listed != id);
+    }
+    changes.insert(Key::StaffOf(branch).bytes(), Some(StaffList(ids).encode()));
+    Ok(())
+}
+
+/// The key epoch goes up by one exactly when keys change, so that grants of old keys end.
 fn check_key_epoch(before: Option<&StaffEntry>, now: &StaffEntry) -> Result<(), Refusal> {
     let expected = match before {
-        None => 1,
+        None => FIRST_KEY_EPOCH,
         Some(before) if before.signing == now.signing && before.agreement == now.agreement => {
             before.key_epoch
         }

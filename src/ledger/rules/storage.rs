@@ -3,6 +3,7 @@
 use super::{BlockContext, Refusal, author};
 use crate::body::{Assent, Storage};
 use crate::codec::Canonical;
+use crate::id::StaffId;
 use crate::state::{self, Changes, Key, RecordEntry, StateView};
 use crate::transaction::Transaction;
 use std::ops::RangeInclusive;
@@ -24,7 +25,7 @@ pub(super) fn check(
     let author = author::session(view, context, transaction)?;
     author.belongs_to(body.branch)?;
     author.may(Operation::SubmitStorage, None)?;
-    check_version(view, body)?;
+    check_version(view, author.staff.id, body)?;
     check_size(body)?;
     check_assent(view, body.assent)?;
     check_receipts(view, context, body)?;
@@ -41,16 +42,18 @@ pub(super) fn check(
     Ok(Changes::from([(Key::Record(body.record).bytes(), Some(entry.encode()))]))
 }
 
-/// A new record has version 1; one that is sealed again one more than before, at the same branch, of the same kind.
-fn check_version(view: &dyn StateView, body: &Storage) -> Result<(), Refusal> {
+/// A new record has version 1; one that is sealed again one more than before, at the same branch, of the same kind and
+/// by the same person: nobody replaces what somebody else wrote.
+fn check_version(view: &dyn StateView, author: StaffId, body: &Storage) -> Result<(), Refusal> {
     let before: Option<RecordEntry> = state::read(view, Key::Record(body.record))?;
     if body.version.checked_sub(1) != Some(before.as_ref().map_or(0, |record| record.version)) {
         return Err(Refusal::RecordVersion);
     }
-    if before.is_some_and(|record| record.branch != body.branch || record.kind != body.kind) {
-        return Err(Refusal::OtherRecord);
+    match before {
+        Some(record) if record.branch != body.branch || record.kind != body.kind => Err(Refusal::OtherRecord),
+        Some(record) if record.author != author => Err(Refusal::OtherAuthor),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn check_size(body: &Storage) -> Result<(), Refusal> {
@@ -70,18 +73,22 @@ fn check_assent(view: &dyn StateView, assent: Assent) -> Result<(), Refusal> {
     }
 }
 
-/// Enough distinct branches (the decoder keeps them distinct), each active and trusted, each signature for exactly this
-/// envelope.
+/// Enough distinct branches (the decoder keeps them distinct), the record's own among them, each active and trusted,
+/// each signature for exactly this.
 fn check_receipts(view: &dyn StateView, context: &BlockContext, body: &Storage) -> Result<(), Refusal> {
     let copies_min = state::policy(view)?.copies_min;
     if body.receipts.len() < usize::from(copies_min) {
         return Err(Refusal::ReceiptsTooFew(copies_min));
     }
+    if body.receipts.iter().all(|receipt| receipt.branch != body.branch) {
+        return Err(Refusal::HomeReceipt);
+    }
+    let custody = body.custody(context.network);
     for receipt in &body.receipts {
         let holder = state::participant(view, receipt.branch)?
             .filter(|holder| holder.active && holder.trusted)
             .ok_or(Refusal::ReceiptBranch)?;
-        if !receipt.verify(&holder.signing, &context.network, &body.record, &body.pointer, body.size) {
+        if !receipt.verify(&custody, &holder.signing) {
             return Err(Refusal::ReceiptSignature);
         }
     }
