@@ -62,12 +62,15 @@ impl Application for ChainApplication {
             Err(refusal) => return Err(format!("{}: {refusal}", refusal.code())),
             Ok(_) => {}
         }
+        // Noted before it is stored: a block that is applied in between, or that makes it impossible, takes it out of
+        // both, and nothing is left that nobody ever takes out. Not what the store says is new, either: a registry
+        // change that was carried over lies there before it comes here.
+        let new = self.pool.insert(id);
         self.store.admit_waiting(id, transaction).map_err(|error| {
+            self.pool.applied(&[id]);
             self.halt(&error);
             "stopped: this branch cannot write to its disk; hand it in at another branch".to_owned()
         })?;
-        // Not what the store says is new: a registry change that was carried over lies there before it comes here.
-        let new = self.pool.insert(id);
         // It may have become final since it was looked for; then nobody would ever take it out again.
         if self.store.find_transaction(&id).map_err(|error| unavailable(&error))?.is_some() {
             self.pool.applied(&[id]);
@@ -273,7 +276,7 @@ impl ChainApplication {
         Ok(())
     }
 
-    fn drop_refused(&self, refused: &[(TxId, Refusal)], now_s: u64) {
+    pub(crate) fn drop_refused(&self, refused: &[(TxId, Refusal)], now_s: u64) {
         let dropped = self.pool.refuse(refused, now_s);
         if dropped.is_empty() {
             return;

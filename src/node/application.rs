@@ -118,7 +118,6 @@ impl ChainApplication {
                 transactions: Vec::new(),
                 changes: first.changes,
                 tree: first.tree,
-                drop_waiting: Vec::new(),
             })?;
         }
         if store.header(0)?.as_deref() != Some(block.header.as_ref()) {
@@ -193,6 +192,11 @@ impl ChainApplication {
         let why = why.to_string();
         tracing::error!(chain = %self.chain, why, "this node's chain stands still; it must be repaired and started again");
         let _ = self.halted.set(why);
+    }
+
+    /// Whether this chain goes on at this node: not halted, and its file can be written.
+    pub fn sound(&self) -> bool {
+        self.halted().is_none() && self.store.failure().is_none()
     }
 
     pub fn waiting_len(&self) -> u64 {
@@ -332,7 +336,6 @@ impl ChainApplication {
             transactions: ids.clone(),
             changes,
             tree,
-            drop_waiting: Vec::new(),
         })?;
         self.pool.applied(&ids);
         let mut known = self.executed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -22,17 +22,15 @@ pub(crate) struct Matter {
     pub body: Vec<u8>,
 }
 
-/// Writes an entry; it is durable when this returns. `refused` says why not, when the request is refused.
-///
-/// Returns the entry's leaf hash, to which every release is bound.
-pub(crate) fn write(
+/// Makes an entry of its number in the log. `refused` says why not, when the request is refused.
+pub(crate) fn entry(
     branch: &Branch,
     caller: &Caller,
     operation: Operation,
     heights: Heights,
     refused: Option<&str>,
     matter: Matter,
-) -> Result<Digest, ApiError> {
+) -> impl FnOnce(u64) -> Vec<u8> + Send + 'static {
     let mut entry = AuditEntry {
         sequence: 0,
         time_s: branch.clock.now_s(),
@@ -50,11 +48,44 @@ pub(crate) fn write(
         signature: *caller.signature.bytes(),
         body: matter.body,
     };
-    let (_, leaf) = branch.vault.append_audit(move |sequence| {
+    move |sequence| {
         entry.sequence = sequence;
         entry.encode()
-    })?;
+    }
+}
+
+/// Writes an entry; it is durable when this returns.
+///
+/// Returns the entry's leaf hash, to which every release is bound.
+pub(crate) fn write(
+    branch: &Branch,
+    caller: &Caller,
+    operation: Operation,
+    heights: Heights,
+    refused: Option<&str>,
+    matter: Matter,
+) -> Result<Digest, ApiError> {
+    let (_, leaf) = branch.vault.append_audit(entry(branch, caller, operation, heights, refused, matter))?;
     Ok(leaf)
+}
+
+/// How far the log is, and how far it is published. Fails when the log is not the one that was published: entries
+/// were lost, and whoever was let in by them could not be told any more.
+pub(crate) fn sizes(branch: &Branch) -> Result<(u64, u64), ApiError> {
+    let published: Option<AccessEntry> = branch
+        .main
+        .application
+        .at_one_height(|view, _| Ok(state::read(view, Key::AccessRoot(branch.id))?))?;
+    // After the chain, since the log grows first.
+    let (size, root) = branch.vault.audit_root()?;
+    let Some(published) = published else { return Ok((size, 0)) };
+    if size < published.size || (size == published.size && root != published.root) {
+        return Err(ApiError::internal(format!(
+            "the audit log is not the one that was published: it has {size} entries, {} are on the main chain",
+            published.size
+        )));
+    }
+    Ok((size, published.size))
 }
 
 /// How often the log is looked at.
@@ -63,6 +94,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Sends the log's root to the main chain when the log has grown by enough entries or for long enough, until `stop`.
 pub(crate) async fn publish(branch: Arc<Branch>, mut stop: watch::Receiver<bool>) {
     let mut publisher = Publisher { sent: None, grew_s: None };
+    // What was told last, so that a trouble that lasts is told once.
+    let mut told: Option<String> = None;
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -78,9 +111,11 @@ pub(crate) async fn publish(branch: Arc<Branch>, mut stop: watch::Receiver<bool>
         });
         let Ok((back, looked)) = done.await else { return };
         publisher = back;
-        if let Err(error) = looked {
-            tracing::warn!(%error, "the audit log's root cannot be sent yet");
+        let trouble = looked.err().map(|error| error.detail());
+        if let Some(trouble) = trouble.as_ref().filter(|trouble| told.as_ref() != Some(trouble)) {
+            tracing::error!(trouble, "the audit log's root cannot be sent");
         }
+        told = trouble;
     }
 }
 
@@ -98,14 +133,12 @@ impl Publisher {
             return Ok(());
         }
         self.sent = None;
-        let published: Option<AccessEntry> =
-            main.at_one_height(|view, _| Ok(state::read(view, Key::AccessRoot(branch.id))?))?;
-        let old = published.map_or(0, |entry| entry.size);
-        let (size, _) = branch.vault.audit_root()?;
-        let Some(grown) = size.checked_sub(old).filter(|grown| *grown > 0) else {
+        let (size, old) = sizes(branch)?;
+        let grown = size.saturating_sub(old);
+        if grown == 0 {
             self.grew_s = None;
             return Ok(());
-        };
+        }
         let now_s = branch.clock.now_s();
         let grew_s = *self.grew_s.get_or_insert(now_s);
         if grown < branch.limits.audit_entries && now_s.saturating_sub(grew_s) < branch.limits.audit_after_s {

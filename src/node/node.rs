@@ -24,7 +24,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use wardline_consensus::{Application, ChainConfig, Engine};
 use wardline_crypto::{OsEntropy, SigningKey, array};
-use wardline_ledger::{BranchId, Canonical, Chain, GenesisError, TreeError, body_matches, state};
+use wardline_ledger::{BranchId, Canonical, Chain, Genesis, GenesisError, TreeError, body_matches, state};
 use wardline_store::{ChainStore, StoreError, Vault};
 
 /// The name of networks for trying things out. Their keys lie open, so that nothing real may ever run on them.
@@ -101,7 +101,7 @@ pub struct Node {
     server: JoinHandle<()>,
     tasks: Vec<JoinHandle<()>>,
     engine: Option<Engine>,
-    branch: Arc<Branch>,
+    pub(crate) branch: Arc<Branch>,
 }
 
 /// What is opened where blocking is allowed.
@@ -198,6 +198,7 @@ fn open(settings: NodeSettings) -> Result<Opened, StartError> {
         return Err(StartError::OtherKeys { branch: id, what });
     }
     let tls = tls(&secrets, &participant.api)?;
+    let peers = most_peers(&main_store, &genesis)?;
 
     let signing = Arc::new(secrets.signing);
     let chain_settings = |chain, mirror| ApplicationSettings {
@@ -214,8 +215,7 @@ fn open(settings: NodeSettings) -> Result<Opened, StartError> {
         let namespace = genesis.namespace(chain);
         let mut config = ChainConfig::new(chain.name(), namespace, *key.seed(), listen, body_matches);
         config.tip_interval = settings.tip_interval;
-        // Queues are allocated for every peer there may be, so no more than the network can need.
-        config.limits.peers = genesis.participants.len() + PEERS_TO_COME;
+        config.limits.peers = peers;
         engine.open(config, application as Arc<dyn Application>)
     };
 
@@ -255,6 +255,16 @@ fn open(settings: NodeSettings) -> Result<Opened, StartError> {
         bodies: Arc::new(Semaphore::new(settings.limits.body_bytes.div_ceil(BODY_UNIT))),
     };
     Ok(Opened { branch, engine, carried, tls })
+}
+
+/// Queues are allocated for every peer there may be, so no more than the network can need: those of the registry by
+/// now and some that may join. Before the first start the genesis document is all there is.
+pub(crate) fn most_peers(main: &ChainStore, genesis: &Genesis) -> Result<usize, OpenError> {
+    let registered = match main.applied()? {
+        Some(_) => state::participants(main).map_err(TreeError::from)?.len(),
+        None => genesis.participants.len(),
+    };
+    Ok(registered + PEERS_TO_COME)
 }
 
 /// Makes the directory, readable to its owner only.

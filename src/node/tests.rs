@@ -2,6 +2,7 @@
 
 mod api;
 mod asker;
+mod between;
 mod leaders;
 mod mirror;
 mod release;

@@ -15,24 +15,13 @@ impl Vault {
     ///
     /// Returns the number and the entry's leaf hash.
     pub fn append_audit(&self, entry: impl FnOnce(u64) -> Vec<u8> + Send + 'static) -> Result<(u64, Digest)> {
-        self.database.write(move |connection| {
-            let mut frontier = frontier(connection)?;
-            let number = frontier.size();
-            let entry = entry(number);
-            let leaf = merkle::leaf_hash(&entry);
-            frontier.append(leaf);
-            let sql = "INSERT INTO audit VALUES (?1, ?2, ?3)";
-            execute(connection, sql, params![integer(number)?, leaf.bytes(), entry])?;
-            let sql = "INSERT INTO audit_tree VALUES (1, ?1)
-                       ON CONFLICT DO UPDATE SET frontier = excluded.frontier";
-            execute(connection, sql, [frontier.encode()])?;
-            Ok((number, leaf))
-        })
+        self.database.write(move |connection| append(connection, entry))
     }
 
     /// Up to `limit` entries from number `from` on, ascending.
     pub fn audit(&self, from: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>> {
-        let params = (integer(from)?, integer(limit as u64)?);
+        let Ok(from) = integer(from) else { return Ok(Vec::new()) };
+        let params = (from, integer(limit as u64)?);
         let rows: Vec<(i64, Vec<u8>)> = self.database.read(|connection| {
             let sql = "SELECT number, entry FROM audit WHERE number >= ?1 ORDER BY number LIMIT ?2";
             all(connection, sql, params, |row| Ok((row.get(0)?, row.get(1)?)))
@@ -71,6 +60,21 @@ impl Vault {
         let old = usize::try_from(old).map_err(|_| StoreError::Damaged("a number beyond memory"))?;
         Ok(merkle::consistency_proof(&leaves, old))
     }
+}
+
+/// Appends an entry within a job, so that it stands or falls with what it tells of.
+pub(crate) fn append(connection: &Connection, entry: impl FnOnce(u64) -> Vec<u8>) -> Result<(u64, Digest)> {
+    let mut frontier = frontier(connection)?;
+    let number = frontier.size();
+    let entry = entry(number);
+    let leaf = merkle::leaf_hash(&entry);
+    frontier.append(leaf);
+    let sql = "INSERT INTO audit VALUES (?1, ?2, ?3)";
+    execute(connection, sql, params![integer(number)?, leaf.bytes(), entry])?;
+    let sql = "INSERT INTO audit_tree VALUES (1, ?1)
+               ON CONFLICT DO UPDATE SET frontier = excluded.frontier";
+    execute(connection, sql, [frontier.encode()])?;
+    Ok((number, leaf))
 }
 
 fn frontier(connection: &Connection) -> Result<Frontier> {

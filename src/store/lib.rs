@@ -19,7 +19,7 @@ mod writer;
 
 pub use chain::{Applied, AppliedBlock, ChainStore, ChainView, KeptHeader};
 pub use error::{Result, StoreError};
-pub use vault::{Counts, Envelope, Kept, KeptStanza, Vault};
+pub use vault::{Counts, Envelope, Kept, Standing, Vault};
 
 #[cfg(test)]
 mod tests;

@@ -88,9 +88,10 @@ CREATE TABLE envelope (
     object  BLOB NOT NULL CHECK (length(object) = 16),
     version INTEGER NOT NULL,
     content INTEGER NOT NULL,
+    home    INTEGER,
     pointer BLOB NOT NULL CHECK (length(pointer) = 32),
     bytes   BLOB NOT NULL,
-    UNIQUE (object, version)
+    UNIQUE (object, version, pointer)
 ) STRICT;
 CREATE TABLE stanza (
     envelope INTEGER PRIMARY KEY REFERENCES envelope (number),

@@ -9,7 +9,7 @@ mod vault;
 use tempfile::TempDir;
 use wardline_crypto::Digest;
 
-use crate::{ChainStore, Envelope, Vault};
+use crate::{ChainStore, Envelope, Kept, Result, Standing, Vault};
 
 fn directory() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -23,6 +23,11 @@ fn vault(directory: &TempDir) -> Vault {
     Vault::open(directory.path().join("vault.sqlite")).unwrap()
 }
 
+/// Puts an envelope of which the chain says nothing yet.
+fn put(vault: &Vault, envelope: Envelope) -> Result<Kept> {
+    vault.put_envelope(envelope, Standing::Open, |_| b"kept".to_vec())
+}
+
 /// An envelope of made-up bytes that only `seed` decides.
 fn envelope(seed: u8, size: usize) -> Envelope {
     let bytes = vec![seed; size];
@@ -30,8 +35,10 @@ fn envelope(seed: u8, size: usize) -> Envelope {
         object: [seed; 16],
         version: 1,
         content: 1,
+        home: Some(1),
         pointer: Digest::of(&bytes),
         bytes,
         stanza: vec![seed, 1, 2, 3],
+        tokens: Vec::new(),
     }
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 use wardline_crypto::Digest;
 
+use crate::audit;
 use crate::database::Database;
 use crate::error::{Result, StoreError};
-use crate::sql::{digest, execute, integer, natural, one};
+use crate::sql::{all, digest, execute, integer, natural, one};
 use crate::tables::VAULT;
 
 /// Search tokens that one query may name.
@@ -30,12 +31,25 @@ pub struct Envelope {
     pub version: u32,
     /// The content code of the envelope's header (record, identity).
     pub content: u8,
+    /// The branch that a record was made at; none for an identity.
+    pub home: Option<u16>,
     /// SHA-256 of `bytes`.
     pub pointer: Digest,
     /// The envelope.
     pub bytes: Vec<u8>,
     /// The data key, or a share of it, wrapped to this branch.
     pub stanza: Vec<u8>,
+    /// The search tokens of the patient whose identity this is; none for a record.
+    pub tokens: Vec<[u8; 16]>,
+}
+
+/// What the chain says about an envelope that is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing yet: the first one that comes keeps its place, and another under its name is refused.
+    Open,
+    /// It is the one that the network agreed on: kept whatever else came under its name.
+    Agreed,
 }
 
 /// What became of an envelope that was put.
@@ -45,17 +59,6 @@ pub enum Kept {
     New,
     /// The same envelope was kept before; nothing was changed.
     Already,
-}
-
-/// The wrapped key of the newest version of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptStanza {
-    /// The version it belongs to.
-    pub version: u32,
-    /// SHA-256 of that version's envelope.
-    pub pointer: Digest,
-    /// The stanza's bytes.
-    pub stanza: Vec<u8>,
 }
 
 /// How much of one content is kept.
@@ -82,46 +85,54 @@ impl Vault {
         self.database.failure()
     }
 
-    /// Keeps an envelope with its wrapped key, durably. Putting the same one again is no error
-    /// and changes nothing, its first stanza included.
+    /// Keeps an envelope with its wrapped key, its search tokens in place of the patient's former ones, and the audit
+    /// entry that `entry` makes of its own sequence number: all of it, durably, or none. Putting the same envelope
+    /// again is no error and changes nothing, its first stanza and tokens included.
     ///
     /// # Errors
-    /// [`StoreError::OtherEnvelope`] when another one is kept for this object and version.
-    pub fn put_envelope(&self, envelope: Envelope) -> Result<Kept> {
-        self.database.write(move |connection| put_envelope(connection, &envelope))
-    }
-
-    /// The newest version of an object's envelope.
-    pub fn envelope(&self, object: &[u8; 16]) -> Result<Option<Vec<u8>>> {
-        self.database.read(|connection| {
-            let sql = "SELECT bytes FROM envelope WHERE object = ?1 ORDER BY version DESC LIMIT 1";
-            one(connection, sql, [object], |row| row.get(0))
-        })
-    }
-
-    /// The wrapped key of the newest version of an object.
-    pub fn stanza(&self, object: &[u8; 16]) -> Result<Option<KeptStanza>> {
-        self.database.read(|connection| {
-            let sql = "SELECT version, pointer, stanza.bytes
-                       FROM envelope JOIN stanza ON stanza.envelope = number
-                       WHERE object = ?1 ORDER BY version DESC LIMIT 1";
-            one(connection, sql, [object], |row| {
-                let pointer = digest(row.get(1)?);
-                Ok(KeptStanza { version: row.get(0)?, pointer, stanza: row.get(2)? })
-            })
-        })
-    }
-
-    /// Makes `tokens` the search tokens of a patient, in place of those before.
-    pub fn put_tokens(&self, patient: [u8; 16], tokens: &[[u8; 16]]) -> Result<()> {
-        let tokens = tokens.to_vec();
+    /// [`StoreError::OtherEnvelope`] when the chain says nothing yet and another envelope, or the same one of another
+    /// home, is kept for this object and version.
+    pub fn put_envelope(
+        &self,
+        envelope: Envelope,
+        standing: Standing,
+        entry: impl FnOnce(u64) -> Vec<u8> + Send + 'static,
+    ) -> Result<Kept> {
         self.database.write(move |connection| {
-            execute(connection, "DELETE FROM token WHERE patient = ?1", [patient])?;
-            for token in &tokens {
-                let sql = "INSERT INTO token VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-                execute(connection, sql, [token, &patient])?;
+            let kept = put_envelope(connection, &envelope, standing)?;
+            if kept == Kept::New {
+                audit::append(connection, entry)?;
             }
-            Ok(())
+            Ok(kept)
+        })
+    }
+
+    /// The pointer of the first envelope of a `content` that was kept for an object and version: what there is while
+    /// the chain names none.
+    pub fn first_kept(&self, object: &[u8; 16], version: u32, content: u8) -> Result<Option<Digest>> {
+        let found = self.database.read(|connection| {
+            let sql = "SELECT pointer FROM envelope WHERE object = ?1 AND version = ?2 AND content = ?3
+                       ORDER BY number LIMIT 1";
+            one(connection, sql, params![object, version, content], |row| row.get(0))
+        })?;
+        Ok(found.map(digest))
+    }
+
+    /// The envelope of an object and version that has this `pointer`. There is no newest one: anybody may have left
+    /// something under a higher version, and the chain alone says which counts.
+    pub fn envelope(&self, object: &[u8; 16], version: u32, pointer: &Digest) -> Result<Option<Vec<u8>>> {
+        self.database.read(|connection| {
+            let sql = "SELECT bytes FROM envelope WHERE object = ?1 AND version = ?2 AND pointer = ?3";
+            one(connection, sql, params![object, version, pointer.bytes()], |row| row.get(0))
+        })
+    }
+
+    /// The wrapped key of the envelope of an object and version that has this `pointer`.
+    pub fn stanza(&self, object: &[u8; 16], version: u32, pointer: &Digest) -> Result<Option<Vec<u8>>> {
+        self.database.read(|connection| {
+            let sql = "SELECT stanza.bytes FROM envelope JOIN stanza ON stanza.envelope = number
+                       WHERE object = ?1 AND version = ?2 AND pointer = ?3";
+            one(connection, sql, params![object, version, pointer.bytes()], |row| row.get(0))
         })
     }
 
@@ -143,23 +154,33 @@ impl Vault {
     }
 }
 
-fn put_envelope(connection: &Connection, envelope: &Envelope) -> Result<Kept> {
-    let sql = "SELECT pointer FROM envelope WHERE object = ?1 AND version = ?2";
-    let known = one(connection, sql, params![envelope.object, envelope.version], |row| row.get(0))?;
-    match known.map(digest) {
-        Some(pointer) if pointer == envelope.pointer => return Ok(Kept::Already),
-        Some(_) => return Err(StoreError::OtherEnvelope),
-        None => {}
+fn put_envelope(connection: &Connection, envelope: &Envelope, standing: Standing) -> Result<Kept> {
+    let Envelope { object, version, content, home, pointer, bytes, stanza, tokens } = envelope;
+    let sql = "SELECT pointer, home FROM envelope WHERE object = ?1 AND version = ?2 AND content = ?3";
+    let known: Vec<(Digest, Option<u16>)> = all(connection, sql, params![object, version, content], |row| {
+        Ok((digest(row.get(0)?), row.get(1)?))
+    })?;
+    if standing == Standing::Open && known.iter().any(|kept| *kept != (*pointer, *home)) {
+        return Err(StoreError::OtherEnvelope);
     }
-    let Envelope { object, version, content, pointer, bytes, stanza } = envelope;
-    let sql = "INSERT INTO envelope (object, version, content, pointer, bytes)
-               VALUES (?1, ?2, ?3, ?4, ?5)";
-    execute(connection, sql, params![object, version, content, pointer.bytes(), bytes])?;
+    if known.iter().any(|(kept, _)| kept == pointer) {
+        return Ok(Kept::Already);
+    }
+    let sql = "INSERT INTO envelope (object, version, content, home, pointer, bytes)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    execute(connection, sql, params![object, version, content, home, pointer.bytes(), bytes])?;
     let number = connection.last_insert_rowid();
     execute(connection, "INSERT INTO stanza VALUES (?1, ?2)", params![number, stanza])?;
     let sql = "INSERT INTO kept VALUES (?1, 1, ?2)
                ON CONFLICT DO UPDATE SET envelopes = envelopes + 1, bytes = bytes + excluded.bytes";
     execute(connection, sql, params![content, integer(bytes.len() as u64)?])?;
+    // Only by an identity: a record that was given a patient's identifier must not take the patient's terms away.
+    if !tokens.is_empty() {
+        execute(connection, "DELETE FROM token WHERE patient = ?1", [object])?;
+    }
+    for token in tokens {
+        execute(connection, "INSERT INTO token VALUES (?1, ?2) ON CONFLICT DO NOTHING", [token, object])?;
+    }
     Ok(Kept::New)
 }
 

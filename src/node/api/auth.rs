@@ -2,7 +2,7 @@
 //!
 //! A `Caller` is made nowhere else, and every handler but those of the two public routes takes one.
 
-use super::{blocking, error::ApiError, sessions::NotAccepted};
+use super::{blocking, error::ApiError, release::Grounds, sessions::NotAccepted};
 use crate::branch::{Branch, RunningChain};
 use axum::http::HeaderMap;
 use std::{sync::Arc, time::Duration};
@@ -105,31 +105,34 @@ impl Claim {
                 return Err(ApiError::BadSignature);
             }
             let standing = standing(&branch, chain, &self.grant)?;
-            let accepted = branch.sessions.accept(
-                self.grant.session,
-                self.grant.not_after_s,
-                self.counter,
-                branch.clock.now_s(),
-            );
+            let accepted = branch.sessions.accept(&self.grant, self.counter, branch.clock.now_s());
             accepted.map_err(|refused| match refused {
                 NotAccepted::Replayed => ApiError::Replayed,
                 NotAccepted::Full => ApiError::TooManySessions,
             })?;
-            Ok(Caller {
-                own_branch: standing.staff.branch == branch.id,
-                trusted_branch: standing.trusted_branch,
-                staff: standing.staff,
-                policy: standing.policy,
-                grant: self.grant,
-                line,
-                signature: self.signature,
-            })
+            let Standing { staff, policy, trusted_branch } = standing;
+            let own_branch = staff.branch == branch.id;
+            let (grant, signature) = (self.grant, self.signature);
+            Ok(Caller { staff, grant, policy, own_branch, trusted_branch, line, signature })
         })
         .await
     }
 }
 
 impl Caller {
+    /// Reads anew what the person is, in the states that the decision is made by: between the checks at the door and
+    /// the decision the request may have waited, and the person may have been revoked.
+    pub fn renew(&mut self, branch: &Branch, at: &Grounds<'_>) -> Result<(), ApiError> {
+        let now_s = branch.clock.now_s();
+        let main = standing_in(branch, at.main, &self.grant, now_s)?;
+        let standing = main.narrowed_to(standing_in(branch, at.side, &self.grant, now_s)?);
+        self.own_branch = standing.staff.branch == branch.id;
+        self.trusted_branch = standing.trusted_branch;
+        self.staff = standing.staff;
+        self.policy = standing.policy;
+        Ok(())
+    }
+
     /// The table's decision on an operation of this caller.
     pub fn decide(
         &self,
@@ -199,24 +202,38 @@ struct Standing {
 /// revoked on one of them is out.
 fn standing(branch: &Branch, chain: Chain, grant: &Grant) -> Result<Standing, ApiError> {
     let now_s = branch.clock.now_s();
-    let mut standing = standing_on(branch, Chain::Main, grant, now_s)?;
-    if chain == Chain::Side {
-        let side = standing_on(branch, Chain::Side, grant, now_s)?;
+    let main = standing_on(branch, Chain::Main, grant, now_s)?;
+    match chain {
+        Chain::Main => Ok(main),
+        Chain::Side => Ok(main.narrowed_to(standing_on(branch, Chain::Side, grant, now_s)?)),
+    }
+}
+
+impl Standing {
+    /// What a person is on the side chain, less what the main chain does not know of.
+    fn narrowed_to(self, side: Self) -> Self {
         let roles =
-            standing.staff.roles.iter().filter(|role| side.staff.roles.contains(*role)).collect::<Roles>();
-        standing = Standing {
+            self.staff.roles.iter().filter(|role| side.staff.roles.contains(*role)).collect::<Roles>();
+        Self {
             staff: StaffEntry { roles, ..side.staff },
             policy: side.policy,
-            trusted_branch: standing.trusted_branch && side.trusted_branch,
-        };
+            trusted_branch: self.trusted_branch && side.trusted_branch,
+        }
     }
-    Ok(standing)
 }
 
 fn standing_on(branch: &Branch, chain: Chain, grant: &Grant, now_s: u64) -> Result<Standing, ApiError> {
     let running = branch.chain(chain).ok_or(ApiError::NoRoute)?;
-    let found = running.application.store().view(|view| Ok(read_standing(view, grant)))?;
-    let Some(standing) = found.map_err(ApiError::internal)? else { return Err(ApiError::UnknownStaff) };
+    running.application.at_one_height(|view, _| standing_in(branch, view, grant, now_s))
+}
+
+fn standing_in(
+    branch: &Branch,
+    view: &dyn StateView,
+    grant: &Grant,
+    now_s: u64,
+) -> Result<Standing, ApiError> {
+    let standing = read_standing(view, grant)?.ok_or(ApiError::UnknownStaff)?;
     grant.verify(&branch.network, &standing.staff, now_s, standing.policy.grant_max_s)?;
     Ok(standing)
 }

@@ -1,7 +1,10 @@
 //! The two ledgers: headers, blocks, proofs, transactions handed in and what became of them.
 
-use super::{auth::Caller, blocking, error::ApiError};
-use crate::branch::{Branch, RunningChain};
+use super::{auth::Caller, blocking, error::ApiError, release};
+use crate::{
+    audit::{self, Matter},
+    branch::{Branch, RunningChain},
+};
 use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 use wardline_crypto::{Digest, merkle};
@@ -56,24 +59,36 @@ pub(crate) async fn headers(
     .await
 }
 
-pub(crate) async fn block(
+pub(crate) async fn main_block(branch: Arc<Branch>, _: Caller, height: u64) -> Result<Block, ApiError> {
+    blocking(move || block(&branch.main, height)).await
+}
+
+/// A block of the side chain shows who came to whom: what is decided is in the audit log before the answer.
+pub(crate) async fn side_block(
     branch: Arc<Branch>,
-    chain: Chain,
-    _: Caller,
+    mut caller: Caller,
     height: u64,
 ) -> Result<Block, ApiError> {
     blocking(move || {
-        let store = running(&branch, chain)?.application.store();
-        let (Some(header), Some(body)) = (store.header(height)?, store.body(height)?) else {
-            return Err(ApiError::NotFound("there is no block of this height here yet"));
-        };
-        Ok(Block {
-            header: header.into(),
-            body: body.into(),
-            certificate: store.certificate(height)?.map(Into::into),
-        })
+        let operation = Operation::ReadSideBlocks;
+        let (heights, allowed) = release::at_heights(&branch, |at| {
+            Ok((at.heights, caller.renew(&branch, at).and_then(|()| caller.may(operation))))
+        })?;
+        let reason = allowed.as_ref().err().map(ToString::to_string);
+        audit::write(&branch, &caller, operation, heights, reason.as_deref(), Matter::default())?;
+        allowed?;
+        block(running(&branch, Chain::Side)?, height)
     })
     .await
+}
+
+fn block(running: &RunningChain, height: u64) -> Result<Block, ApiError> {
+    let store = running.application.store();
+    let (Some(header), Some(body)) = (store.header(height)?, store.body(height)?) else {
+        return Err(ApiError::NotFound("there is no block of this height here yet"));
+    };
+    let certificate = store.certificate(height)?.map(Into::into);
+    Ok(Block { header: header.into(), body: body.into(), certificate })
 }
 
 /// The certificate of an applied height, for which it waits a little when the block is young.

@@ -46,7 +46,9 @@ pub(crate) enum ApiError {
     BadSignature,
     #[error("a request with this number was answered already, or is too old: send it with a new number")]
     Replayed,
-    #[error("this branch remembers too many sessions: try again in some minutes")]
+    #[error(
+        "you have too many running sessions at this branch: go on with one of them, or wait until some are over"
+    )]
     TooManySessions,
     #[error("{0}")]
     Forbidden(Decision),
@@ -78,6 +80,14 @@ impl ApiError {
         Self::Internal { detail: detail.to_string() }
     }
 
+    /// What the log may say of it.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Internal { detail } => detail.clone(),
+            other => other.to_string(),
+        }
+    }
+
     fn status_and_code(&self) -> (StatusCode, &str) {
         match self {
             Self::NoRoute => (StatusCode::NOT_FOUND, "no_route"),
@@ -95,7 +105,7 @@ impl ApiError {
             Self::UnknownStaff => (StatusCode::UNAUTHORIZED, "unknown_staff"),
             Self::BadSignature => (StatusCode::UNAUTHORIZED, "signature"),
             Self::Replayed => (StatusCode::UNAUTHORIZED, "replayed"),
-            Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, "sessions"),
+            Self::TooManySessions => (StatusCode::TOO_MANY_REQUESTS, "sessions"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::Denied { code, .. } => (StatusCode::FORBIDDEN, code),
             Self::Behind { .. } => (StatusCode::CONFLICT, "behind"),

@@ -5,7 +5,8 @@ use super::{
     blocking,
     chain::{certificate, proven, running},
     error::ApiError,
-    release::{self, Heights, Releasable},
+    records::{FIRST_VERSION, check_stanza, check_suite},
+    release::{self, Grounds, Releasable},
 };
 use crate::{
     audit::{self, Matter},
@@ -15,8 +16,8 @@ use bytes::Bytes;
 use std::sync::Arc;
 use wardline_crypto::{Content, Digest, peek, unwrap};
 use wardline_ledger::{Chain, Key, PatientEntry, PatientId, StateView, state};
-use wardline_policy::Operation;
-use wardline_store::{Envelope, Kept};
+use wardline_policy::{Decision, Operation, Purpose};
+use wardline_store::{Envelope, Kept, Standing};
 use wardline_wire::{
     AuditObject, AuditOutcome, Found, FoundPatient, IdentityKept, KeepIdentity, Links, LinksQuery, Search,
 };
@@ -33,23 +34,17 @@ const KEPT_TERMS_MAX: usize = 512;
 const TERM_BYTES: usize = 200;
 
 pub(crate) async fn search(branch: Arc<Branch>, caller: Caller, search: Search) -> Result<Found, ApiError> {
-    let caller = Arc::new(caller);
-    let (at, by) = (Arc::clone(&branch), Arc::clone(&caller));
-    blocking(move || {
-        for operation in [Operation::SearchPatients, Operation::OpenIdentity] {
-            let decision = by.decide(operation, None, None);
-            if !decision.allowed {
-                let heights = Heights::now(&at, running(&at, Chain::Side)?);
-                audit::write(&at, &by, operation, heights, Some(&decision.to_string()), Matter::default())?;
-                return Err(ApiError::Forbidden(decision));
-            }
-        }
-        Ok(())
-    })
-    .await?;
-    check_terms(&search.terms, SEARCH_TERMS_MAX)?;
-    release::fresh(&branch).await?;
-    blocking(move || find(&branch, &caller, &search.terms)).await
+    // Who may not at all need not wait, and is told so whatever the terms are.
+    if may_search(&caller).is_ok() {
+        check_terms(&search.terms, SEARCH_TERMS_MAX)?;
+        release::fresh(&branch).await?;
+    }
+    blocking(move || find(&branch, caller, &search.terms)).await
+}
+
+fn may_search(caller: &Caller) -> Result<(), ApiError> {
+    caller.may(Operation::SearchPatients)?;
+    caller.may(Operation::OpenIdentity)
 }
 
 fn check_terms(terms: &[String], most: usize) -> Result<(), ApiError> {
@@ -63,41 +58,53 @@ fn check_terms(terms: &[String], most: usize) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn find(branch: &Branch, caller: &Caller, terms: &[String]) -> Result<Found, ApiError> {
-    let side = running(branch, Chain::Side)?;
-    let tokens: Vec<[u8; 16]> = terms.iter().map(|term| branch.search.token(term)).collect();
-    let matches = branch.vault.search(&tokens, MATCHES_MAX)?;
-    let mut more = matches.len() == MATCHES_MAX;
-
-    let main_height = branch.main.application.height();
-    let (heights, confirmed) = side.application.at_one_height(|view, side_height| {
-        let mut confirmed = Vec::new();
-        for patient in matches {
-            let patient = PatientId::from_bytes(patient);
-            if let Some(kept) = confirmed_identity(branch, view, patient)? {
-                confirmed.push((patient, kept));
-            }
-        }
-        Ok((Heights { main: main_height, side: side_height }, confirmed))
+fn find(branch: &Branch, mut caller: Caller, terms: &[String]) -> Result<Found, ApiError> {
+    let operation = Operation::SearchPatients;
+    let (heights, matched) = release::at_heights(branch, |at| {
+        let allowed = caller.renew(branch, at).and_then(|()| may_search(&caller));
+        Ok((at.heights, allowed.and_then(|()| matches(branch, at.side, terms))))
     })?;
-    more |= confirmed.len() > FOUND_MAX;
-    let shown: Vec<_> = confirmed.into_iter().take(FOUND_MAX).collect();
-
+    let (shown, more) = match matched {
+        Ok(matched) => matched,
+        Err(refused) => {
+            let reason = refused.to_string();
+            audit::write(branch, &caller, operation, heights, Some(&reason), Matter::default())?;
+            return Err(refused);
+        }
+    };
     let objects = shown
         .iter()
         .map(|(patient, _)| AuditObject { object: *patient.bytes(), outcome: AuditOutcome::Released })
         .collect();
     // The terms are a patient's data: the entry holds their digest only, in the signed request line.
     let matter = Matter { objects, ..Matter::default() };
-    let audit = audit::write(branch, caller, Operation::SearchPatients, heights, None, matter)?;
+    let audit = audit::write(branch, &caller, operation, heights, None, matter)?;
 
     let mut patients = Vec::with_capacity(shown.len());
-    for (patient, (envelope, held)) in shown {
-        if let Some(sealed) = release::to_session(branch, caller, heights, audit, &held)? {
-            patients.push(FoundPatient { patient, envelope: envelope.into(), release: sealed.into(), audit });
-        }
+    for (patient, (envelope, opened)) in shown {
+        let sealed = release::to_session(branch, &caller, heights, audit, &opened)?;
+        patients.push(FoundPatient { patient, envelope: envelope.into(), release: sealed.into(), audit });
     }
     Ok(Found { patients, more, main_height: heights.main, side_height: heights.side })
+}
+
+type Match = (PatientId, (Vec<u8>, Releasable));
+
+/// The patients that have every term and whom the side chain confirms, and whether there may be more.
+fn matches(branch: &Branch, side: &dyn StateView, terms: &[String]) -> Result<(Vec<Match>, bool), ApiError> {
+    let tokens: Vec<[u8; 16]> = terms.iter().map(|term| branch.search.token(term)).collect();
+    let matches = branch.vault.search(&tokens, MATCHES_MAX)?;
+    let mut more = matches.len() == MATCHES_MAX;
+    let mut confirmed = Vec::new();
+    for patient in matches.into_iter().map(PatientId::from_bytes) {
+        let Some(identity) = confirmed_identity(branch, side, patient)? else { continue };
+        if confirmed.len() == FOUND_MAX {
+            more = true;
+            break;
+        }
+        confirmed.push((patient, identity));
+    }
+    Ok((confirmed, more))
 }
 
 /// The identity that this branch keeps of a patient, if it is the one that the side chain knows.
@@ -108,65 +115,68 @@ fn confirmed_identity(
 ) -> Result<Option<(Vec<u8>, Releasable)>, ApiError> {
     let object = *patient.bytes();
     let Some(entry) = state::read::<PatientEntry>(view, Key::Patient(patient))? else { return Ok(None) };
-    let (Some(kept), Some(envelope)) = (branch.vault.stanza(&object)?, branch.vault.envelope(&object)?)
-    else {
+    let Some(envelope) = branch.vault.envelope(&object, FIRST_VERSION, &entry.identity)? else {
         return Ok(None);
     };
-    if kept.pointer != entry.identity || Digest::of(&envelope) != entry.identity {
-        return Ok(None);
-    }
-    let held = Releasable { object, version: kept.version, pointer: kept.pointer, stanza: kept.stanza };
-    Ok(Some((envelope, held)))
+    let opened = release::open(branch, object, FIRST_VERSION, entry.identity)?;
+    Ok(opened.map(|opened| (envelope, opened)))
 }
 
 pub(crate) async fn keep_identity(
     branch: Arc<Branch>,
-    _: Caller,
+    caller: Caller,
     patient: PatientId,
     keep: KeepIdentity,
 ) -> Result<IdentityKept, ApiError> {
     check_terms(&keep.terms, KEPT_TERMS_MAX)?;
     blocking(move || {
-        let side = running(&branch, Chain::Side)?;
         let object = *patient.bytes();
         let envelope = keep.envelope.0;
         let header = peek(&envelope)
             .ok()
-            .filter(|header| header.object == object && header.content == Content::Identity)
+            .filter(|header| {
+                header.object == object
+                    && header.content == Content::Identity
+                    && header.version == FIRST_VERSION
+            })
             .ok_or(ApiError::BadField {
                 field: "envelope",
                 reason: "it is not this patient's identity".into(),
             })?;
         let pointer = Digest::of(&envelope);
-        side.application.at_one_height(|view, _| {
-            let enrolled: Option<PatientEntry> = state::read(view, Key::Patient(patient))?;
-            if enrolled.is_some_and(|entry| entry.identity != pointer) {
-                return Err(ApiError::Conflict);
+        let (heights, standing) = release::at_heights(&branch, |at| {
+            check_suite(at.side, header.suite)?;
+            let enrolled: Option<PatientEntry> = state::read(at.side, Key::Patient(patient))?;
+            match enrolled {
+                None => Ok((at.heights, Standing::Open)),
+                Some(entry) if entry.identity == pointer => Ok((at.heights, Standing::Agreed)),
+                Some(_) => Err(ApiError::Conflict),
             }
-            super::records::check_suite(view, header.suite)
         })?;
         let context = release::wrap_context(&branch, object, header.version, pointer);
-        super::records::check_stanza(&keep.stanza.0, |stanza| {
-            unwrap(stanza, &branch.wrap, &context).is_ok()
-        })?;
-        let stored = branch.vault.put_envelope(Envelope {
+        check_stanza(&keep.stanza.0, |stanza| unwrap(stanza, &branch.wrap, &context).is_ok())?;
+        let matter = Matter { patient: Some(patient), ..Matter::default() };
+        let entry = audit::entry(&branch, &caller, Operation::KeepIdentity, heights, None, matter);
+        // The terms come with the envelope and never by themselves, so that nobody can make a patient unfindable.
+        let envelope = Envelope {
             object,
             version: header.version,
             content: header.content.code(),
+            home: None,
             pointer,
             bytes: envelope,
             stanza: keep.stanza.0,
-        })?;
-        let tokens: Vec<[u8; 16]> = keep.terms.iter().map(|term| branch.search.token(term)).collect();
-        branch.vault.put_tokens(object, &tokens)?;
-        Ok(IdentityKept { new: stored == Kept::New })
+            tokens: keep.terms.iter().map(|term| branch.search.token(term)).collect(),
+        };
+        let kept = branch.vault.put_envelope(envelope, standing, entry)?;
+        Ok(IdentityKept { new: kept == Kept::New })
     })
     .await
 }
 
 pub(crate) async fn links(
     branch: Arc<Branch>,
-    caller: Caller,
+    mut caller: Caller,
     query: LinksQuery,
     body: Bytes,
 ) -> Result<Links, ApiError> {
@@ -180,10 +190,9 @@ pub(crate) async fn links(
             body: body.to_vec(),
             ..Matter::default()
         };
-        let now_s = at.clock.now_s();
-        let main_height = at.main.application.height();
-        let looked = side.application.at_one_height(|view, height| {
-            let looked = release::lookup(view, &caller, query.patient, query.lookup, now_s);
+        let (heights, decided, links) = release::at_heights(&at, |grounds| {
+            let decided = caller.renew(&at, grounds).and_then(|()| may_list(&at, &caller, grounds, &query));
+            let (view, height) = (grounds.side, grounds.heights.side);
             let patient = proven(view, height, &Key::Patient(query.patient).bytes())?;
             let entry: Option<PatientEntry> = state::read(view, Key::Patient(query.patient))?;
             let count =
@@ -193,15 +202,12 @@ pub(crate) async fn links(
             let (records, branches) =
                 linked.into_iter().take(count).map(|(record, at)| (record, at.0)).unzip();
             let header = side.application.header(height)?.into();
-            Ok((height, looked, Links { header, certificate: None, patient, records, branches }))
-        });
-        let (side_height, looked, links) = looked?;
-        let heights = Heights { main: main_height, side: side_height };
-        let refused = match looked {
+            Ok((grounds.heights, decided, Links { header, certificate: None, patient, records, branches }))
+        })?;
+        let refused = match decided {
             Err(refused) => Some(refused),
-            Ok(entry) => {
-                matter.purpose = Some(entry.purpose);
-                let decision = caller.decide(Operation::ReadLinks, Some(entry.purpose), None);
+            Ok((purpose, decision)) => {
+                matter.purpose = Some(purpose);
                 (!decision.allowed).then_some(ApiError::Forbidden(decision))
             }
         };
@@ -209,10 +215,21 @@ pub(crate) async fn links(
         audit::write(&at, &caller, Operation::ReadLinks, heights, reason.as_deref(), matter)?;
         match refused {
             Some(refused) => Err(refused),
-            None => Ok((side_height, links)),
+            None => Ok((heights.side, links)),
         }
     })
     .await?;
     links.certificate = certificate(&branch, Chain::Side, height).await?;
     Ok(links)
+}
+
+/// The lookup's purpose, and whether the caller may list the patient's records for it.
+fn may_list(
+    branch: &Branch,
+    caller: &Caller,
+    at: &Grounds<'_>,
+    query: &LinksQuery,
+) -> Result<(Purpose, Decision), ApiError> {
+    let entry = release::lookup(at.side, caller, query.patient, query.lookup, branch.clock.now_s())?;
+    Ok((entry.purpose, caller.decide(Operation::ReadLinks, Some(entry.purpose), None)))
 }

@@ -3,9 +3,8 @@
 use super::{
     auth::Caller,
     blocking, body,
-    chain::running,
     error::ApiError,
-    release::{self, Heights, Releasable},
+    release::{self, Grounds, Releasable},
 };
 use crate::{
     audit::{self, Matter},
@@ -14,14 +13,18 @@ use crate::{
 use bytes::Bytes;
 use std::sync::Arc;
 use wardline_crypto::{Content, Digest, Stanza, Suite, peek, unwrap};
-use wardline_ledger::{Canonical, Chain, Key, LinkEntry, Receipt, RecordEntry, RecordId, StateView, state};
+use wardline_ledger::{
+    BranchId, Canonical, Custody, Key, LinkEntry, Receipt, RecordEntry, RecordId, StateView, state,
+};
 use wardline_policy::{Operation, Purpose};
-use wardline_store::{Envelope, Kept};
+use wardline_store::{Envelope, Kept, Standing};
 use wardline_wire::{
     AuditOutcome, Envelopes, EnvelopesQuery, KeepRecord, KeyRelease, Keys, KeysQuery,
     RECORDS_PER_REQUEST_MAX, RecordKept,
 };
 
+/// The version of what nothing is agreed about yet.
+pub(crate) const FIRST_VERSION: u32 = 1;
 /// Most bytes of sealed records in one answer.
 const ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
@@ -59,7 +62,6 @@ pub(crate) async fn keep(
         if keep.home != caller.staff.branch.0 {
             return Err(ApiError::BadField { field: "home", reason: "it is not your branch".into() });
         }
-        let side = running(&branch, Chain::Side)?;
         let object = *record.bytes();
         let header = peek(&keep.envelope.0)
             .ok()
@@ -70,30 +72,58 @@ pub(crate) async fn keep(
                 field: "envelope",
                 reason: "it is not this version of this record".into(),
             })?;
-        side.application.at_one_height(|view, _| check_suite(view, header.suite))?;
         let pointer = Digest::of(&keep.envelope.0);
-        let agreed: Option<RecordEntry> =
-            branch.main.application.at_one_height(|view, _| Ok(state::read(view, Key::Record(record))?))?;
-        if agreed.is_some_and(|entry| entry.version == header.version && entry.pointer != pointer) {
-            return Err(ApiError::Conflict);
-        }
+        let (heights, standing) = release::at_heights(&branch, |at| {
+            check_suite(at.side, header.suite)?;
+            Ok((at.heights, record_standing(at.main, record, &keep, pointer)?))
+        })?;
         let context = release::wrap_context(&branch, object, header.version, pointer);
         check_stanza(&keep.stanza.0, |stanza| unwrap(stanza, &branch.wrap, &context).is_ok())?;
 
         let size = u32::try_from(keep.envelope.0.len()).map_err(ApiError::internal)?;
-        let kept = branch.vault.put_envelope(Envelope {
+        let envelope = Envelope {
             object,
             version: header.version,
             content: header.content.code(),
+            home: Some(keep.home),
             pointer,
             bytes: keep.envelope.0,
             stanza: keep.stanza.0,
-        })?;
+            tokens: Vec::new(),
+        };
+        let entry = audit::entry(&branch, &caller, Operation::KeepRecord, heights, None, Matter::default());
+        let kept = branch.vault.put_envelope(envelope, standing, entry)?;
         // Signed only now that the envelope is durable: others will rely on it.
-        let receipt = Receipt::sign(&branch.signing, &branch.network, &record, &pointer, size, branch.id);
+        let custody = Custody {
+            network: branch.network,
+            record,
+            version: header.version,
+            home: BranchId(keep.home),
+            pointer,
+            size,
+        };
+        let receipt = Receipt::signed(&custody, branch.id, &branch.signing);
         Ok(RecordKept { new: kept == Kept::New, receipt: receipt.encode().into() })
     })
     .await
+}
+
+/// Whether an envelope may be kept, by what is agreed about its record: the first version while nothing is; then the
+/// agreed envelope itself and the version after it, both from the record's own branch alone.
+fn record_standing(
+    main: &dyn StateView,
+    record: RecordId,
+    keep: &KeepRecord,
+    pointer: Digest,
+) -> Result<Standing, ApiError> {
+    let agreed: Option<RecordEntry> = state::read(main, Key::Record(record))?;
+    match agreed {
+        None if keep.version == FIRST_VERSION => Ok(Standing::Open),
+        Some(entry) if entry.branch.0 != keep.home => Err(ApiError::Conflict),
+        Some(entry) if (entry.version, entry.pointer) == (keep.version, pointer) => Ok(Standing::Agreed),
+        Some(entry) if entry.version.checked_add(1) == Some(keep.version) => Ok(Standing::Open),
+        _ => Err(ApiError::Conflict),
+    }
 }
 
 fn check_count(records: &[RecordId]) -> Result<(), ApiError> {
@@ -105,44 +135,68 @@ fn check_count(records: &[RecordId]) -> Result<(), ApiError> {
 
 pub(crate) async fn envelopes(
     branch: Arc<Branch>,
-    caller: Caller,
+    mut caller: Caller,
     query: EnvelopesQuery,
     body: Bytes,
 ) -> Result<Envelopes, ApiError> {
     check_count(&query.records)?;
-    let decision = caller.decide(Operation::FetchEnvelopes, None, None);
-    if decision.allowed {
+    // Who may not at all need not wait.
+    if caller.decide(Operation::FetchEnvelopes, None, None).allowed {
         release::fresh(&branch).await?;
     }
     blocking(move || {
-        let heights = Heights::now(&branch, running(&branch, Chain::Side)?);
         let mut matter = Matter { body: body.to_vec(), ..Matter::default() };
-        if !decision.allowed {
-            let reason = decision.to_string();
-            audit::write(&branch, &caller, Operation::FetchEnvelopes, heights, Some(&reason), matter)?;
-            return Err(ApiError::Forbidden(decision));
-        }
-        let mut found = Vec::with_capacity(query.records.len());
-        let mut room = ANSWER_BYTES;
-        for record in &query.records {
-            let envelope = branch.vault.envelope(record.bytes())?;
-            room = room.checked_sub(envelope.as_ref().map_or(0, Vec::len)).ok_or(ApiError::BadField {
-                field: "records",
-                reason: "together they are too large for one answer: ask for fewer".into(),
-            })?;
-            let outcome = if envelope.is_some() { AuditOutcome::Released } else { AuditOutcome::Absent };
-            matter.objects.push((*record, outcome).into());
-            found.push(envelope.map(Into::into));
-        }
-        audit::write(&branch, &caller, Operation::FetchEnvelopes, heights, None, matter)?;
-        Ok(Envelopes { envelopes: found })
+        let (heights, found) = release::at_heights(&branch, |at| {
+            Ok((at.heights, find(&branch, &mut caller, at, &query.records, &mut matter)))
+        })?;
+        let reason = found.as_ref().err().map(ToString::to_string);
+        audit::write(&branch, &caller, Operation::FetchEnvelopes, heights, reason.as_deref(), matter)?;
+        Ok(Envelopes { envelopes: found?.into_iter().map(|envelope| envelope.map(Into::into)).collect() })
     })
     .await
 }
 
+/// The envelopes that the main chain names, and of records that it knows nothing of yet the first version as kept.
+fn find(
+    branch: &Branch,
+    caller: &mut Caller,
+    at: &Grounds<'_>,
+    records: &[RecordId],
+    matter: &mut Matter,
+) -> Result<Vec<Option<Vec<u8>>>, ApiError> {
+    caller.renew(branch, at)?;
+    caller.may(Operation::FetchEnvelopes)?;
+    let mut found = Vec::with_capacity(records.len());
+    let mut outcomes = Vec::with_capacity(records.len());
+    let mut room = ANSWER_BYTES;
+    for record in records {
+        let object = record.bytes();
+        let named = match state::read::<RecordEntry>(at.main, Key::Record(*record))? {
+            Some(agreed) => Some((agreed.version, agreed.pointer)),
+            None => branch
+                .vault
+                .first_kept(object, FIRST_VERSION, Content::Record.code())?
+                .map(|pointer| (FIRST_VERSION, pointer)),
+        };
+        let envelope = match named {
+            Some((version, pointer)) => branch.vault.envelope(object, version, &pointer)?,
+            None => None,
+        };
+        room = room.checked_sub(envelope.as_ref().map_or(0, Vec::len)).ok_or(ApiError::BadField {
+            field: "records",
+            reason: "together they are too large for one answer: ask for fewer".into(),
+        })?;
+        let outcome = if envelope.is_some() { AuditOutcome::Released } else { AuditOutcome::Absent };
+        outcomes.push((*record, outcome).into());
+        found.push(envelope);
+    }
+    matter.objects = outcomes;
+    Ok(found)
+}
+
 pub(crate) async fn keys(
     branch: Arc<Branch>,
-    caller: Caller,
+    mut caller: Caller,
     query: KeysQuery,
     body: Bytes,
 ) -> Result<Keys, ApiError> {
@@ -155,7 +209,9 @@ pub(crate) async fn keys(
             body: body.to_vec(),
             ..Matter::default()
         };
-        let (heights, decided) = decide(&branch, &caller, &query, &mut matter.purpose)?;
+        let (heights, decided) = release::at_heights(&branch, |at| {
+            Ok((at.heights, decide(&branch, &mut caller, at, &query, &mut matter.purpose)))
+        })?;
         let outcomes = match decided {
             Ok(outcomes) => outcomes,
             Err(refused) => {
@@ -175,11 +231,10 @@ pub(crate) async fn keys(
         let mut releases = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
             releases.push(match outcome {
-                Outcome::Release(held) => match release::to_session(&branch, &caller, heights, audit, &held)?
-                {
-                    Some(sealed) => KeyRelease::Released { sealed: sealed.into() },
-                    None => KeyRelease::Absent,
-                },
+                Outcome::Release(opened) => {
+                    let sealed = release::to_session(&branch, &caller, heights, audit, &opened)?;
+                    KeyRelease::Released { sealed: sealed.into() }
+                }
                 Outcome::Withhold(reasons) => KeyRelease::Withheld { reasons },
                 Outcome::Absent => KeyRelease::Absent,
             });
@@ -189,7 +244,7 @@ pub(crate) async fn keys(
     .await
 }
 
-/// What is decided about one record, before anything is unwrapped.
+/// What is decided about one record, before anything leaves the branch.
 enum Outcome {
     Release(Releasable),
     Withhold(Vec<String>),
@@ -206,34 +261,19 @@ impl Outcome {
     }
 }
 
-type Decided = Result<Vec<Outcome>, ApiError>;
-
-/// Decides on every record at one height of each chain. `purpose` is set to the lookup's.
+/// Decides on every record, at one height of each chain. `purpose` is set to the lookup's.
 fn decide(
     branch: &Branch,
-    caller: &Caller,
+    caller: &mut Caller,
+    at: &Grounds<'_>,
     query: &KeysQuery,
     purpose: &mut Option<Purpose>,
-) -> Result<(Heights, Decided), ApiError> {
-    let side = running(branch, Chain::Side)?;
-    let now_s = branch.clock.now_s();
-    let (side_height, looked) = side.application.at_one_height(|view, height| {
-        let looked = release::lookup(view, caller, query.patient, query.lookup, now_s);
-        Ok((height, looked.and_then(|entry| all_linked(view, query).map(|()| entry))))
-    })?;
-    branch.main.application.at_one_height(|view, main_height| {
-        let heights = Heights { main: main_height, side: side_height };
-        let entry = match looked {
-            Ok(entry) => entry,
-            Err(refused) => return Ok((heights, Err(refused))),
-        };
-        *purpose = Some(entry.purpose);
-        let mut outcomes = Vec::with_capacity(query.records.len());
-        for record in &query.records {
-            outcomes.push(decide_one(branch, caller, view, *record, entry.purpose)?);
-        }
-        Ok((heights, Ok(outcomes)))
-    })
+) -> Result<Vec<Outcome>, ApiError> {
+    caller.renew(branch, at)?;
+    let entry = release::lookup(at.side, caller, query.patient, query.lookup, branch.clock.now_s())?;
+    all_linked(at.side, query)?;
+    *purpose = Some(entry.purpose);
+    query.records.iter().map(|record| decide_one(branch, caller, at.main, *record, entry.purpose)).collect()
 }
 
 /// Every record asked for must be this patient's: a record of somebody else in the list refuses the whole request.
@@ -264,17 +304,7 @@ fn decide_one(
     if !decision.allowed {
         return Ok(Outcome::Withhold(decision.reasons.iter().map(ToString::to_string).collect()));
     }
-    let object = *record.bytes();
-    Ok(match branch.vault.stanza(&object)? {
-        // Of another version or envelope than the network agreed on, a key would open nothing that counts.
-        Some(kept) if kept.version == agreed.version && kept.pointer == agreed.pointer => {
-            Outcome::Release(Releasable {
-                object,
-                version: kept.version,
-                pointer: kept.pointer,
-                stanza: kept.stanza,
-            })
-        }
-        _ => Outcome::Absent,
-    })
+    // Of another version or envelope than the network agreed on, a key would open nothing that counts.
+    let opened = release::open(branch, *record.bytes(), agreed.version, agreed.pointer)?;
+    Ok(opened.map_or(Outcome::Absent, Outcome::Release))
 }

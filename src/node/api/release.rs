@@ -1,11 +1,12 @@
 //! What stands between a key and its release: a final lookup, fresh tips, a durable audit entry.
 
-use super::{auth::Caller, blocking, error::ApiError};
-use crate::branch::{Branch, RunningChain};
+use super::{auth::Caller, blocking, chain::running, error::ApiError};
+use crate::branch::Branch;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
-use wardline_crypto::{Digest, OsEntropy, ReleaseContext, Stanza, WrapContext, release, unwrap};
-use wardline_ledger::{Key, LookupEntry, LookupId, PatientId, StateView, state};
+use wardline_crypto::{Digest, Held, OsEntropy, ReleaseContext, Stanza, WrapContext, release, unwrap};
+use wardline_ledger::{Chain, Key, LookupEntry, LookupId, PatientId, StateView, state};
+use wardline_store::ChainView;
 
 /// How long a request waits for tips, which are a moment behind whenever blocks are made.
 const FRESH_WAIT: Duration = Duration::from_secs(2);
@@ -18,10 +19,24 @@ pub(crate) struct Heights {
     pub side: u64,
 }
 
-impl Heights {
-    pub fn now(branch: &Branch, side: &RunningChain) -> Self {
-        Self { main: branch.main.application.height(), side: side.application.height() }
-    }
+/// Both chains as they are at one height each: all that a decision is made by.
+pub(crate) struct Grounds<'a> {
+    pub main: &'a ChainView<'a>,
+    pub side: &'a ChainView<'a>,
+    pub heights: Heights,
+}
+
+/// Runs `decide` on both chains' states, which stand still meanwhile.
+pub(crate) fn at_heights<T>(
+    branch: &Branch,
+    decide: impl FnOnce(&Grounds<'_>) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let side = &running(branch, Chain::Side)?.application;
+    branch.main.application.at_one_height(|main_view, main| {
+        side.at_one_height(|side_view, side| {
+            decide(&Grounds { main: main_view, side: side_view, heights: Heights { main, side } })
+        })
+    })
 }
 
 /// Goes on once a quorum has said lately, on both chains, that this node is not behind.
@@ -66,12 +81,11 @@ pub(crate) fn lookup(
         })
 }
 
-/// A wrapped key that may be released.
+/// A key that may be released, as this branch holds it.
 pub(crate) struct Releasable {
-    pub object: [u8; 16],
-    pub version: u32,
-    pub pointer: Digest,
-    pub stanza: Vec<u8>,
+    object: [u8; 16],
+    pointer: Digest,
+    held: Held,
 }
 
 /// The context to which this branch's stanzas are bound.
@@ -79,32 +93,46 @@ pub(crate) fn wrap_context(branch: &Branch, object: [u8; 16], version: u32, poin
     WrapContext { network: branch.network, object, version, pointer, branch: branch.id.0 }
 }
 
-/// Re-wraps what this branch holds to the caller's session. Nothing when the stanza does not open, which the log
-/// tells: it opened when it was kept.
+/// Opens the wrapped key of the envelope that the chain names. Nothing when this branch has none, or when it does not
+/// open, which the log tells: it opened when it was kept.
+///
+/// Before the audit entry is written, so that the entry says nothing was released when there is nothing to release.
+pub(crate) fn open(
+    branch: &Branch,
+    object: [u8; 16],
+    version: u32,
+    pointer: Digest,
+) -> Result<Option<Releasable>, ApiError> {
+    let Some(stanza) = branch.vault.stanza(&object, version, &pointer)? else { return Ok(None) };
+    let context = wrap_context(branch, object, version, pointer);
+    match Stanza::decode(&stanza).and_then(|stanza| unwrap(&stanza, &branch.wrap, &context)) {
+        Ok(held) => Ok(Some(Releasable { object, pointer, held })),
+        Err(_) => {
+            tracing::error!(
+                "a kept key does not open any more: the vault is damaged or the wrapping key was changed"
+            );
+            Ok(None)
+        }
+    }
+}
+
+/// Re-wraps what this branch holds to the caller's session, once the entry `audit` is durable.
 pub(crate) fn to_session(
     branch: &Branch,
     caller: &Caller,
     heights: Heights,
     audit: Digest,
-    held: &Releasable,
-) -> Result<Option<Vec<u8>>, ApiError> {
-    let context = wrap_context(branch, held.object, held.version, held.pointer);
-    let opened = Stanza::decode(&held.stanza).and_then(|stanza| unwrap(&stanza, &branch.wrap, &context));
-    let Ok(opened) = opened else {
-        tracing::error!(
-            "a kept key does not open any more: the vault is damaged or the wrapping key was changed"
-        );
-        return Ok(None);
-    };
+    opened: &Releasable,
+) -> Result<Vec<u8>, ApiError> {
     let context = ReleaseContext {
         network: branch.network,
         branch: branch.id.0,
-        object: held.object,
-        pointer: held.pointer,
+        object: opened.object,
+        pointer: opened.pointer,
         session: caller.grant.session_agreement,
         main_height: heights.main,
         side_height: heights.side,
         audit,
     };
-    release(&opened, &context, &mut OsEntropy).map(Some).map_err(ApiError::internal)
+    release(&opened.held, &context, &mut OsEntropy).map_err(ApiError::internal)
 }

@@ -105,10 +105,9 @@ async fn answer(
 fn decided_by_handler(route: RouteId) -> bool {
     use RouteId::*;
     match route {
-        SearchPatients | Links | Envelopes | ReleaseKeys => true,
-        Hello | Genesis | Status | MainHeaders | SideHeaders | MainBlock | SideBlock | MainProofs
-        | SideProofs | SubmitMain | SubmitSide | MainFinality | SideFinality | KeepIdentity | KeepRecord
-        | Audit => false,
+        SideBlock | SearchPatients | Links | Envelopes | ReleaseKeys => true,
+        Hello | Genesis | Status | MainHeaders | SideHeaders | MainBlock | MainProofs | SideProofs
+        | SubmitMain | SubmitSide | MainFinality | SideFinality | KeepIdentity | KeepRecord | Audit => false,
     }
 }
 
@@ -154,10 +153,10 @@ async fn dispatch(route: RouteId, mut call: Call<'_>) -> Result<Response, ApiErr
             ok(chain::headers(branch, Chain::Side, call.caller()?, call.query()?).await?).await
         }
         RouteId::MainBlock => {
-            ok(chain::block(branch, Chain::Main, call.caller()?, call.path("height")?).await?).await
+            ok(chain::main_block(branch, call.caller()?, call.path("height")?).await?).await
         }
         RouteId::SideBlock => {
-            ok(chain::block(branch, Chain::Side, call.caller()?, call.path("height")?).await?).await
+            ok(chain::side_block(branch, call.caller()?, call.path("height")?).await?).await
         }
         RouteId::MainProofs => {
             ok(chain::proofs(branch, Chain::Main, call.caller()?, call.json()?).await?).await

@@ -1,7 +1,10 @@
 //! Who answers, and how the node stands.
 
 use super::{auth::Caller, blocking, error::ApiError};
-use crate::branch::{Branch, RunningChain};
+use crate::{
+    audit,
+    branch::{Branch, RunningChain},
+};
 use std::sync::Arc;
 use wardline_crypto::Content;
 use wardline_ledger::Canonical;
@@ -29,10 +32,12 @@ pub(crate) async fn status(branch: Arc<Branch>, caller: Caller) -> Result<Status
         let records = branch.vault.counts(Content::Record.code())?;
         let identities = branch.vault.counts(Content::Identity.code())?;
         let (audit_entries, _) = branch.vault.audit_root()?;
+        // A branch whose vault is not written any more, or has lost entries, is not well on either chain.
+        let sound = branch.vault.failure().is_none() && audit::sizes(&branch).is_ok();
         Ok(Status {
             hello: hello(&branch),
-            main: chain(&branch, &branch.main)?,
-            side: side.map(|side| chain(&branch, side)).transpose()?,
+            main: chain(&branch, &branch.main, sound)?,
+            side: side.map(|side| chain(&branch, side, sound)).transpose()?,
             envelopes: records.envelopes,
             envelope_bytes: records.bytes.saturating_add(identities.bytes),
             audit_entries,
@@ -41,7 +46,7 @@ pub(crate) async fn status(branch: Arc<Branch>, caller: Caller) -> Result<Status
     .await
 }
 
-fn chain(branch: &Branch, running: &RunningChain) -> Result<ChainStatus, ApiError> {
+fn chain(branch: &Branch, running: &RunningChain, sound: bool) -> Result<ChainStatus, ApiError> {
     let application = &running.application;
     let store = application.store();
     let height = application.height();
@@ -52,6 +57,6 @@ fn chain(branch: &Branch, running: &RunningChain) -> Result<ChainStatus, ApiErro
         waiting: application.waiting_len(),
         tips: application.tips().latest().iter().map(|tip| tip.encode().into()).collect(),
         fresh: application.fresh(branch.clock.now_s())?,
-        healthy: running.engine.healthy() && application.halted().is_none(),
+        healthy: sound && running.engine.healthy() && application.sound(),
     })
 }

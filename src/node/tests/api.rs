@@ -158,6 +158,24 @@ async fn roles_are_enforced(running: &Running) {
         assert_eq!(status, 403);
     }
 
+    // Whole blocks of the side chain are the auditor's, and every asking is in the log.
+    let auditor = session("auditor 1");
+    let told = async || {
+        let (_, log) = running.get(1, &auditor, "/v1/audit?from=0&limit=512").await;
+        let entries = log["entries"].as_array().unwrap();
+        let decode = |entry: &serde_json::Value| {
+            let bytes = entry.as_str().unwrap().parse::<wardline_wire::Base64>().unwrap().0;
+            <wardline_wire::AuditEntry as wardline_ledger::Canonical>::decode(&bytes).unwrap()
+        };
+        let read =
+            |entry: &wardline_wire::AuditEntry| entry.operation == wardline_policy::Operation::ReadSideBlocks;
+        entries.iter().map(decode).filter(read).map(|entry| entry.allowed).collect::<Vec<_>>()
+    };
+    let before = told().await.len();
+    assert_eq!(running.get(1, &auditor, "/v1/side/blocks/0").await.0, 200);
+    assert_eq!(running.get(1, &session("ward 1"), "/v1/side/blocks/0").await.0, 403);
+    assert_eq!(told().await[before..], [true, false]);
+
     // Nobody reads what the side chain holds about patients by its keys.
     let supervisor = session("admin 1");
     let patient = wardline_ledger::Key::Patient(patient_id("somebody")).bytes();
@@ -208,7 +226,13 @@ async fn bad_requests_are_refused_in_good_order(running: &Running) {
     assert!(problem["message"].as_str().unwrap().contains("terms[0]"), "{problem}");
     assert_eq!(running.get(1, &ward, "/v1/main/headers?from=x&limit=1").await.1["code"], "query");
     assert_eq!(running.get(1, &ward, "/v1/main/blocks/x").await.1["code"], "path");
-    assert_eq!(running.get(1, &ward, "/v1/main/blocks/99").await.1["code"], "not_found");
+    for height in ["99", "9223372036854775808", "18446744073709551615"] {
+        let (status, problem) = running.get(1, &ward, &format!("/v1/main/blocks/{height}")).await;
+        assert_eq!((status, &problem["code"]), (404, &"not_found".into()), "{height}");
+        let (status, answer) =
+            running.get(1, &ward, &format!("/v1/main/headers?from={height}&limit=1")).await;
+        assert_eq!((status, &answer["headers"]), (200, &json!([])), "{height}");
+    }
 }
 
 async fn revocation_works_at_once(running: &Running) {

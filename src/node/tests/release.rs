@@ -14,27 +14,27 @@ use wardline_crypto::{
     accept, combine, merkle, open, wrap_shares, wrap_whole,
 };
 use wardline_ledger::{
-    AccessEntry, BranchId, Canonical, Header, Key, PatientEntry, Receipt, RecordId, StateProof,
+    AccessEntry, BranchId, Canonical, Custody, Header, Key, PatientEntry, Receipt, RecordId, StateProof,
 };
 use wardline_policy::{Purpose, RecordKind};
 use wardline_wire::{AuditEntry, AuditOutcome, Base64};
 
 const TERM: &str = "name:meihua";
 
-fn b64(bytes: &[u8]) -> String {
+pub(super) fn b64(bytes: &[u8]) -> String {
     Base64(bytes.to_vec()).to_string()
 }
 
-fn bytes(value: &Value) -> Vec<u8> {
+pub(super) fn bytes(value: &Value) -> Vec<u8> {
     value.as_str().unwrap().parse::<Base64>().unwrap().0
 }
 
-fn whole(world: &World, branch: u16, envelope: &[u8], object: [u8; 16], key: &DataKey) -> Stanza {
+pub(super) fn whole(world: &World, branch: u16, envelope: &[u8], object: [u8; 16], key: &DataKey) -> Stanza {
     let to = world.secrets(branch).wrap.public();
     wrap_whole(key, &to, &context(world, envelope, object, branch), &mut OsEntropy).unwrap()
 }
 
-fn context(world: &World, envelope: &[u8], object: [u8; 16], branch: u16) -> WrapContext {
+pub(super) fn context(world: &World, envelope: &[u8], object: [u8; 16], branch: u16) -> WrapContext {
     WrapContext { network: world.network, object, version: 1, pointer: Digest::of(envelope), branch }
 }
 
@@ -47,9 +47,12 @@ fn stanzas(world: &World, envelope: &[u8], record: RecordId, key: &DataKey) -> V
     stanzas
 }
 
-async fn keep_record(running: &Running, ward: &Session, record: RecordId) {
+pub(super) async fn keep_record(running: &Running, ward: &Session, record: RecordId, holders: &[u16]) {
     let (envelope, key) = running.world.record(record);
     for (branch, stanza) in stanzas(&running.world, &envelope, record, &key) {
+        if !holders.contains(&branch) {
+            continue;
+        }
         let body =
             json!({ "home": 1, "version": 1, "envelope": b64(&envelope), "stanza": b64(&stanza.encode()) });
         let (status, answer) = running.put(branch, ward, &format!("/v1/records/{record}"), body).await;
@@ -57,7 +60,9 @@ async fn keep_record(running: &Running, ward: &Session, record: RecordId) {
         let receipt = Receipt::decode(&bytes(&answer["receipt"])).unwrap();
         let key = running.world.secrets(branch).signing.public();
         let size = u32::try_from(envelope.len()).unwrap();
-        assert!(receipt.verify(&key, &running.world.network, &record, &Digest::of(&envelope), size));
+        let (network, pointer) = (running.world.network, Digest::of(&envelope));
+        let custody = Custody { network, record, version: 1, home: BranchId(1), pointer, size };
+        assert!(receipt.verify(&custody, &key));
         assert_eq!(receipt.branch, BranchId(branch));
     }
 }
@@ -79,7 +84,7 @@ async fn a_patients_data_comes_out_where_it_may_and_nowhere_else() {
     search(&running, &doctor).await;
 
     for record in [visit, operation, pending, foreign] {
-        keep_record(&running, &ward, record).await;
+        keep_record(&running, &ward, record, &[1, 2, 3, 4]).await;
     }
     records_are_kept_strictly(&running, &ward, visit).await;
     for (record, whose) in [(visit, patient), (operation, patient), (pending, patient), (foreign, other)] {
@@ -110,6 +115,7 @@ async fn a_patients_data_comes_out_where_it_may_and_nowhere_else() {
     audit(&running, &admin).await;
     a_branch_that_is_cut_off_releases_nothing(&mut running, &ward, &doctor).await;
 
+    let log_before = running.get(1, &admin, "/v1/status").await.1["audit_entries"].clone();
     running.stop_branch(1).await;
     let files = running.directory(1);
     let secrets: [&[u8]; 4] =
@@ -124,12 +130,36 @@ async fn a_patients_data_comes_out_where_it_may_and_nowhere_else() {
             );
         }
     }
+    a_lost_log_is_told(&mut running, &log, &log_before).await;
     running.stop().await;
     let told = log.told();
     assert!(told.contains("request refused"), "the log works");
     for hidden in [TERM, "meihua", &patient.to_string(), "asked for advice"] {
         assert!(!told.contains(hidden), "`{hidden}` is in the log");
     }
+}
+
+/// Branch 1 comes back without its audit log, whose root is on the main chain.
+async fn a_lost_log_is_told(running: &mut Running, log: &Log, before: &Value) {
+    assert!(before.as_u64().unwrap() > 0);
+    for file in ["vault.sqlite", "vault.sqlite-wal", "vault.sqlite-shm"] {
+        let _ = std::fs::remove_file(running.directory(1).join(file));
+    }
+    running.start_branch(1).await;
+    let admin = running.world.session("admin 1", now_s());
+    let (_, status) = running.get(1, &admin, "/v1/status").await;
+    assert_eq!(
+        (&status["audit_entries"], &status["main"]["healthy"]),
+        (&0.into(), &false.into()),
+        "{status}"
+    );
+    let (_, status) = running.get(2, &admin, "/v1/status").await;
+    assert_eq!(status["main"]["healthy"], true, "{status}");
+    running
+        .until("the log tells of it", async || {
+            log.told().contains("the audit log is not the one that was published")
+        })
+        .await;
 }
 
 async fn identities(running: &Running, registrar: &Session, doctor: &Session) {
@@ -145,6 +175,9 @@ async fn identities(running: &Running, registrar: &Session, doctor: &Session) {
             let (status, answer) = running.put(branch, registrar, &target, body.clone()).await;
             assert_eq!((status, &answer["new"]), (200, &true.into()), "{answer}");
             assert_eq!(running.put(branch, registrar, &target, body.clone()).await.1["new"], false);
+            let mut unfindable = body.clone();
+            unfindable["terms"] = json!(["name:somebody else"]);
+            assert_eq!(running.put(branch, registrar, &target, unfindable).await.1["new"], false);
             assert_eq!(running.put(branch, doctor, &target, body).await.0, 403);
         }
         let (other, key) =
@@ -265,7 +298,7 @@ async fn links(running: &Running, doctor: &Session, crew: &Session) {
     }
 }
 
-fn query(lookup: &str, patient: &str, records: &[&str]) -> Value {
+pub(super) fn query(lookup: &str, patient: &str, records: &[&str]) -> Value {
     let records: Vec<String> = records.iter().map(|record| record_id(record).to_string()).collect();
     json!({ "lookup": lookup_id(lookup).to_string(), "patient": patient_id(patient).to_string(), "records": records })
 }

@@ -307,7 +307,7 @@ fn a_change_of_validators_takes_effect_with_the_next_epoch() {
         simulation.submit(0, votes.into()).unwrap();
         cluster.settle(simulation, SHORT).await;
         let set = (1..=INSTITUTE).map(BranchId).collect();
-        let change = cluster.world.registry(1, RegistryEntry::Validators { chain: Chain::Main, set });
+        let change = cluster.world.registry(2, RegistryEntry::Validators { chain: Chain::Main, set });
         simulation.submit(1, change.into()).unwrap();
         // Filler blocks lead to the end of the epoch, and no further.
         let reached =

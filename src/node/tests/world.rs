@@ -7,7 +7,7 @@ use wardline_crypto::{
     Signature, SigningKey, Suite, seal,
 };
 use wardline_ledger::{
-    Approval, Assent, Body, BranchId, Canonical, Enrol, Genesis, Grant, Link, Lookup, LookupId,
+    Approval, Assent, Body, BranchId, Canonical, Custody, Enrol, Genesis, Grant, Link, Lookup, LookupId,
     NetworkPolicy, PatientId, Receipt, RecordId, Registry, RegistryEntry, StaffEntry, StaffId, Storage,
     Transaction,
 };
@@ -215,14 +215,9 @@ impl World {
         let receipts = holders
             .iter()
             .map(|id| {
-                Receipt::sign(
-                    &self.secrets(*id).signing,
-                    &self.network,
-                    &record,
-                    &pointer,
-                    size,
-                    BranchId(*id),
-                )
+                let (network, home) = (self.network, BranchId(branch));
+                let custody = Custody { network, record, version: 1, home, pointer, size };
+                Receipt::signed(&custody, BranchId(*id), &self.secrets(*id).signing)
             })
             .collect();
         let assent = Assent::NetworkDefault(1);

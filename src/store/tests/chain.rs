@@ -40,7 +40,6 @@ fn block(height: u64) -> AppliedBlock {
             stale,
             handover: None,
         },
-        drop_waiting: Vec::new(),
     }
 }
 
@@ -72,6 +71,21 @@ fn applied_blocks_survive_reopening() {
     assert_eq!(chain.node(b"node 4").unwrap(), Some(b"content 4".to_vec()));
     assert_eq!(chain.find_transaction(&transaction(3, 2).0).unwrap(), Some((3, 2)));
     assert_eq!(chain.find_transaction(&transaction(9, 2).0).unwrap(), None);
+}
+
+#[test]
+fn beyond_every_height_there_is_nothing() {
+    let home = directory();
+    let chain = chain(&home);
+    chain.apply(block(0)).unwrap();
+    for height in [1, i64::MAX as u64, i64::MAX as u64 + 1, u64::MAX] {
+        assert_eq!(chain.header(height).unwrap(), None);
+        assert_eq!(chain.body(height).unwrap(), None);
+        assert_eq!(chain.certificate(height).unwrap(), None);
+        assert_eq!(chain.headers(height, 10).unwrap(), []);
+        assert_eq!(chain.handover(height).unwrap(), None);
+        assert_eq!(vault(&home).audit(height, 10).unwrap(), []);
+    }
 }
 
 #[test]
@@ -164,11 +178,10 @@ fn transactions_wait_in_the_order_of_their_arrival() {
     }
     let chain = chain(&home);
     assert_eq!(chain.waiting(10_000).unwrap(), arrivals);
-    assert_eq!(chain.waiting_len().unwrap(), 4);
     let one_and_a_bit = arrivals[0].1.len() + 5;
     assert_eq!(chain.waiting(one_and_a_bit).unwrap(), arrivals[..1]);
     chain.drop_waiting(&[arrivals[1].0, transaction(7, 99).0]).unwrap();
-    assert_eq!(chain.waiting_len().unwrap(), 3);
+    assert_eq!(chain.waiting(10_000).unwrap().len(), 3);
 }
 
 #[test]
@@ -181,7 +194,8 @@ fn an_applied_transaction_no_longer_waits_and_is_not_admitted_again() {
     chain.admit_waiting(included, &included_bytes).unwrap();
     chain.admit_waiting(invalid, &invalid_bytes).unwrap();
     chain.admit_waiting(other, &other_bytes).unwrap();
-    chain.apply(AppliedBlock { drop_waiting: vec![invalid], ..block(0) }).unwrap();
+    chain.drop_waiting(&[invalid]).unwrap();
+    chain.apply(block(0)).unwrap();
     assert_eq!(chain.waiting(10_000).unwrap(), [(other, other_bytes)]);
     assert!(!chain.admit_waiting(included, &included_bytes).unwrap());
     // What was dropped unapplied may come back.

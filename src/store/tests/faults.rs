@@ -71,7 +71,7 @@ fn a_full_disk_is_an_error_and_stops_all_writing() {
                 Ok(())
             })
             .unwrap();
-        let full = vault.put_envelope(envelope(1, 1 << 20)).unwrap_err();
+        let full = put(&vault, envelope(1, 1 << 20)).unwrap_err();
         assert!(matches!(full, StoreError::Poisoned { .. }));
         assert!(full.to_string().contains("full"), "{full}");
         let later = vault.append_audit(|_| b"after".to_vec()).unwrap_err();
@@ -79,11 +79,11 @@ fn a_full_disk_is_an_error_and_stops_all_writing() {
         assert!(matches!(vault.failure(), Some(StoreError::Poisoned { .. })));
         // Reading goes on, and shows nothing of what failed.
         assert_eq!(vault.audit(0, 10).unwrap().len(), 1);
-        assert_eq!(vault.envelope(&[1; 16]).unwrap(), None);
+        assert_eq!(vault.first_kept(&[1; 16], 1, 1).unwrap(), None);
     }
     let vault = vault(&home);
     assert_eq!(vault.audit(0, 10).unwrap(), [(0, b"before".to_vec())]);
-    vault.put_envelope(envelope(1, 1 << 20)).unwrap();
+    put(&vault, envelope(1, 1 << 20)).unwrap();
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_failed_commit_fails_its_whole_group_and_everything_after() {
         for job in [first, cause, behind] {
             assert!(matches!(job.wait(), Err(StoreError::Poisoned { .. })));
         }
-        assert!(matches!(vault.put_tokens([3; 16], &[[3; 16]]), Err(StoreError::Poisoned { .. })));
+        assert!(matches!(put(&vault, envelope(3, 10)), Err(StoreError::Poisoned { .. })));
         assert!(vault.failure().is_some());
     }
     let vault = vault(&home);
@@ -133,7 +133,7 @@ fn a_long_log_is_carried_over_to_the_file() {
     let home = directory();
     let vault = vault(&home);
     for seed in 0..40 {
-        vault.put_envelope(envelope(seed, 256 << 10)).unwrap();
+        put(&vault, envelope(seed, 256 << 10)).unwrap();
     }
     let length = |name: &str| home.path().join(name).metadata().unwrap().len();
     assert!(length("vault.sqlite") > 5 << 20);
@@ -154,7 +154,7 @@ fn child_that_writes_until_it_is_killed() {
                         vault.append_audit(move |number| vec![thread; number as usize % 300]).unwrap();
                     let mut kept = envelope(thread, 20_000);
                     kept.object[1] = round;
-                    vault.put_envelope(kept).unwrap();
+                    put(vault, kept).unwrap();
                     // Straight to the pipe: one write, so that lines stay whole.
                     let line = format!("kept {number} {leaf} {thread} {round}\n");
                     std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
@@ -193,7 +193,8 @@ fn what_was_acknowledged_survives_kill() {
             assert_eq!(leaves[number.parse::<usize>().unwrap()].to_string(), leaf);
             let mut object = [thread.parse::<u8>().unwrap(); 16];
             object[1] = round.parse().unwrap();
-            assert_eq!(vault.envelope(&object).unwrap().unwrap().len(), 20_000);
+            let pointer = vault.first_kept(&object, 1, 1).unwrap().unwrap();
+            assert_eq!(vault.envelope(&object, 1, &pointer).unwrap().unwrap().len(), 20_000);
         }
         vault.append_audit(|_| b"and it goes on".to_vec()).unwrap();
     }

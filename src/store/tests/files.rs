@@ -12,7 +12,7 @@ fn files_are_readable_to_their_owner_only() {
     let home = directory();
     let inside = home.path().join("branch");
     let vault = Vault::open(inside.join("vault.sqlite")).unwrap();
-    vault.put_envelope(envelope(1, 10)).unwrap();
+    put(&vault, envelope(1, 10)).unwrap();
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&inside), 0o700);
     let mut names = Vec::new();
