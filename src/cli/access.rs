@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use wardline_client::{Group, Settings, SystemClock};
+use wardline_client::{Clock as _, Group, Settings, SystemClock};
 use wardline_crypto::{OsEntropy, SecretBytes};
 
 /// Options of every command that signs as a person.
@@ -40,12 +40,9 @@ impl Access {
             .map_err(|error| format!("{} is not a staff key file: {error}", key.display()))?;
         let passphrase = passphrase(self.passphrase_file.as_deref())?;
         let clock = Arc::new(SystemClock);
-        let session = wardline_client::unlock(
-            &text,
-            &passphrase,
-            wardline_client::Clock::now_s(clock.as_ref()),
-            &mut OsEntropy,
-        )?;
+        let length_s = wardline_client::session_length_s(&settings, &genesis)?;
+        let now_s = clock.now_s();
+        let session = wardline_client::unlock_for(&text, &passphrase, now_s, length_s, &mut OsEntropy)?;
         Ok(Group::open(settings, genesis, session, clock)?)
     }
 }

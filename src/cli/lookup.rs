@@ -1,12 +1,13 @@
 //! `wardline lookup`: who is looked up, by whom, for what; and the patient that every other command needs.
 
-use super::{Result, access::Access, output};
+use super::{NOT_WHOLE, Result, access::Access, output};
 use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
 use wardline_client::{AnswerState, Candidate, FinalLookup, Group};
 use wardline_ledger::{MAX_REASON, PatientId};
 use wardline_policy::Purpose;
+use wardline_record::Identity;
 
 /// Who is meant, and why.
 #[derive(Debug, Args)]
@@ -49,28 +50,41 @@ pub struct Options {
 
 pub fn run(options: Options) -> Result<ExitCode> {
     let group = options.access.open()?;
-    let LookedUp { patient, candidate, lookup } = super::runtime()?.block_on(options.who.look_up(&group))?;
-    let person = candidate.as_ref().map(|candidate| &candidate.identity);
+    let (who, proven) = super::runtime()?.block_on(async {
+        let who = options.who.look_up(&group).await?;
+        let proven = group.proven_identity(who.patient, &who.lookup).await?;
+        Ok::<_, super::Failure>((who, proven))
+    })?;
+    let person = who.proven(proven.as_ref());
+    let LookedUp { patient, lookup, .. } = who;
     if options.json {
         output::json(&json!({
             "lookup": lookup.id.to_string(),
             "side_height": lookup.height,
             "patient": patient.to_string(),
+            "identity_proven": person.is_some(),
             "family": person.map(|person| &person.family),
             "given": person.map(|person| &person.given),
             "birth_date": person.map(|person| &person.birth_date),
         }))?;
     } else {
-        if let Some(person) = person {
-            output::text(&person.name())?;
-        }
+        output::text(&name_line(person))?;
         output::text(&format!("patient {patient}"))?;
         output::text(&format!(
             "lookup {} is final on the side chain at height {}",
             lookup.id, lookup.height
         ))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if person.is_some() { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
+}
+
+/// Said instead of a name that nothing proves.
+pub const NOT_PROVEN: &str =
+    "IDENTITY NOT PROVEN: no search showed the identity that the side chain has of this patient";
+
+/// The patient's name, if it is proven, or that it is not.
+pub fn name_line(person: Option<&Identity>) -> String {
+    person.map_or_else(|| NOT_PROVEN.into(), Identity::name)
 }
 
 /// A patient under a final lookup.
@@ -79,6 +93,14 @@ pub struct LookedUp {
     /// Who that is, when the patient was searched for.
     pub candidate: Option<Candidate>,
     pub lookup: FinalLookup,
+}
+
+impl LookedUp {
+    /// Who the side chain proves the patient to be, unless the search showed somebody else.
+    pub fn proven<'a>(&self, proven: Option<&'a Identity>) -> Option<&'a Identity> {
+        let shown = self.candidate.as_ref().map(|candidate| &candidate.identity);
+        proven.filter(|proven| shown.is_none_or(|shown| shown == *proven))
+    }
 }
 
 impl Who {

@@ -1,6 +1,11 @@
 //! `wardline record add` and `wardline record show`.
 
-use super::{NOT_WHOLE, Result, access::Access, lookup::Who, output, visits};
+use super::{
+    NOT_WHOLE, Result,
+    access::Access,
+    lookup::{self, Who},
+    output, visits,
+};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::{io::Read as _, path::PathBuf, process::ExitCode};
@@ -60,6 +65,11 @@ fn add(options: Add) -> Result<ExitCode> {
     let quiet = options.json;
     let added = super::runtime()?.block_on(async {
         let who = options.who.look_up(&group).await?;
+        let proven = group.proven_identity(who.patient, &who.lookup).await?;
+        if who.proven(proven.as_ref()).is_none() {
+            let told = lookup::NOT_PROVEN;
+            return Err(format!("{told}; search by number or name, nothing was written").into());
+        }
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let print = async {
             while let Some(step) = receiver.recv().await {
@@ -124,10 +134,12 @@ fn step_text(step: &Progress) -> String {
 
 fn show(options: Show) -> Result<ExitCode> {
     let group = options.access.open()?;
-    let history = super::runtime()?.block_on(async {
+    let (who, history) = super::runtime()?.block_on(async {
         let who = options.who.look_up(&group).await?;
-        Ok::<_, super::Failure>(group.history(who.patient, &who.lookup).await?)
+        let history = group.history(who.patient, &who.lookup).await?;
+        Ok::<_, super::Failure>((who, history))
     })?;
+    let person = who.proven(history.identity.as_ref());
     let row = history
         .rows
         .iter()
@@ -135,11 +147,16 @@ fn show(options: Show) -> Result<ExitCode> {
         .ok_or("this patient's list has no record of that ID")?;
     if options.json {
         let mut document = visits::row_document(row);
-        if let (Some(record), Some(object)) = (&row.opened, document.as_object_mut()) {
-            object.insert("content".into(), serde_json::from_slice(&record.to_bytes())?);
+        if let Some(object) = document.as_object_mut() {
+            object.insert("identity".into(), visits::identity_document(person));
+            object.insert("identity_proven".into(), person.is_some().into());
+            if let Some(record) = &row.opened {
+                object.insert("content".into(), serde_json::from_slice(&record.to_bytes())?);
+            }
         }
         output::json(&document)?;
     } else {
+        output::text(&lookup::name_line(person))?;
         output::text(&format!(
             "{} {} at {}",
             row.state.text(),
@@ -149,9 +166,15 @@ fn show(options: Show) -> Result<ExitCode> {
         for (label, value) in row.opened.iter().flat_map(Record::lines) {
             output::text(&format!("{label}: {value}"))?;
         }
+        if let Some(author) = row.author {
+            output::text(&format!("stored by: staff {author}"))?;
+        }
+        if let Some(version) = row.version.filter(|version| *version > 1) {
+            output::text(&format!("version: {version}, what was kept first was replaced"))?;
+        }
         for note in &row.notes {
             output::text(&format!("note: {note}"))?;
         }
     }
-    Ok(if row.state == RowState::Verified { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
+    Ok(if row.state == RowState::Verified && person.is_some() { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
 }

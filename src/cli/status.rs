@@ -40,7 +40,7 @@ fn document(overview: &Overview) -> Value {
                 "main_height": branch.main_height,
                 "side_height": branch.side_height,
                 "head": branch.head.map(|head| head.to_string()),
-                "behind": branch.behind,
+                "behind": branch.main_height.map(|_| branch.behind),
                 "verified_main": branch.verified_main,
                 "verified_side": branch.verified_side,
                 "fresh": branch.fresh,
@@ -64,9 +64,12 @@ fn text(overview: &Overview) -> Result<()> {
         &["BRANCH", "STATE", "MAIN", "SIDE", "HEAD", "BEHIND", "VERIFIED", "ms", "RECORDS", "DETAIL"],
         &rows,
     )?;
-    output::text(&format!("verified by this command: main chain up to {}", overview.main.height))?;
-    if let Some(side) = &overview.side {
-        output::text(&format!("                          side chain up to {}", side.height))?;
+    let side = overview.side.as_ref().map_or_else(String::new, |side| format!(", side chain up to {}", side.height));
+    let heights = format!("main chain up to {}{side}", overview.main.height);
+    if overview.branches.iter().any(|branch| branch.last_answer_s.is_some()) {
+        output::text(&format!("verified by this terminal: {heights}"))?;
+    } else {
+        output::text(&format!("NOTHING VERIFIED NOW: no branch answered; verified earlier: {heights}"))?;
     }
     Ok(())
 }
@@ -79,7 +82,7 @@ fn row(branch: &BranchView) -> Vec<String> {
         number(branch.main_height),
         number(branch.side_height),
         branch.head.map_or_else(|| "-".into(), |head| head.short()),
-        branch.behind.to_string(),
+        number(branch.main_height.map(|_| branch.behind)),
         format!("{}/{}", number(branch.verified_main), number(branch.verified_side)),
         number(branch.round_trip_ms),
         number(branch.envelopes),

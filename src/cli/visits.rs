@@ -1,10 +1,16 @@
 //! `wardline visits`: the history screen's twin.
 
-use super::{NOT_WHOLE, Result, access::Access, lookup::Who, output};
+use super::{
+    NOT_WHOLE, Result,
+    access::Access,
+    lookup::{self, Who},
+    output,
+};
 use clap::Args;
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use wardline_client::{AnswerState, History, Row, RowState, Wholeness};
+use wardline_client::{AnswerState, BranchAnswer, History, Row, RowState, Wholeness};
+use wardline_record::Identity;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -19,27 +25,37 @@ pub struct Options {
 
 pub fn run(options: Options) -> Result<ExitCode> {
     let group = options.access.open()?;
-    let history = super::runtime()?.block_on(async {
+    let (who, history) = super::runtime()?.block_on(async {
         let who = options.who.look_up(&group).await?;
-        Ok::<_, super::Failure>(group.history(who.patient, &who.lookup).await?)
+        let history = group.history(who.patient, &who.lookup).await?;
+        Ok::<_, super::Failure>((who, history))
     })?;
+    let person = who.proven(history.identity.as_ref());
     if options.json {
-        output::json(&document(&history))?;
+        output::json(&document(&history, person))?;
     } else {
+        output::text(&lookup::name_line(person))?;
         text(&history)?;
     }
-    Ok(if whole(&history) { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
+    Ok(if whole(&history) && person.is_some() { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
 }
 
-/// Proven whole, and every record verified and opened.
+/// Proven whole, every record verified and opened, and every branch answered everything it was asked.
 fn whole(history: &History) -> bool {
     matches!(history.whole, Wholeness::Proven { .. })
         && history.rows.iter().all(|row| row.state == RowState::Verified)
+        && history.branches.iter().all(answered_everything)
 }
 
-fn document(history: &History) -> Value {
+fn answered_everything(branch: &BranchAnswer) -> bool {
+    branch.state == AnswerState::Answered && branch.answered == branch.asked
+}
+
+fn document(history: &History, person: Option<&Identity>) -> Value {
     json!({
         "patient": history.patient.to_string(),
+        "identity": identity_document(person),
+        "identity_proven": person.is_some(),
         "lookup": history.lookup.id.to_string(),
         "links": history.total_links,
         "whole": matches!(history.whole, Wholeness::Proven { .. }),
@@ -60,6 +76,18 @@ fn document(history: &History) -> Value {
     })
 }
 
+/// Who the patient is proven to be; null when nothing proves it.
+pub fn identity_document(person: Option<&Identity>) -> Value {
+    person.map_or(Value::Null, |person| {
+        json!({
+            "family": person.family,
+            "given": person.given,
+            "birth_date": person.birth_date,
+            "mrns": person.mrns.iter().map(|mrn| json!({"system": mrn.system, "value": mrn.value})).collect::<Vec<_>>(),
+        })
+    })
+}
+
 /// One row, as `visits` and `record show` print it.
 pub fn row_document(row: &Row) -> Value {
     json!({
@@ -73,6 +101,8 @@ pub fn row_document(row: &Row) -> Value {
         "summary": row.opened.as_ref().map(|record| record.summary()),
         "pointer": row.pointer.map(|pointer| pointer.to_string()),
         "main_height": row.main_height,
+        "version": row.version,
+        "author": row.author.map(|author| author.to_string()),
         "opened_from": row.opened_from,
         "notes": row.notes,
     })
@@ -110,8 +140,12 @@ fn text(history: &History) -> Result<()> {
         .collect();
     output::table(&["DATE", "BRANCH", "KIND", "DOCTOR", "STATE", "RECORD", "SUMMARY"], &rows)?;
     output::text(&format!("{} records linked, list {}", history.total_links, wholeness(&history.whole)))?;
-    for branch in history.branches.iter().filter(|branch| !matches!(branch.state, AnswerState::Answered)) {
-        output::text(&format!("{}: {}", branch.name, branch.state))?;
+    for branch in history.branches.iter().filter(|branch| !answered_everything(branch)) {
+        let lacks = match branch.asked.saturating_sub(branch.answered) {
+            0 => String::new(),
+            lacking => format!(", {lacking} of {} requests without an answer", branch.asked),
+        };
+        output::text(&format!("{}: {}{lacks}", branch.name, branch.state))?;
     }
     Ok(())
 }

@@ -225,7 +225,12 @@ impl Branch {
 
     /// A signed request without a body.
     pub(crate) async fn get<R: DeserializeOwned>(&self, target: Target) -> Result<R, BranchError> {
-        self.in_time(self.deadline, self.asked(&self.slots, target, Vec::new(), Duration::ZERO)).await
+        self.in_time(self.deadline, self.asked(&self.slots, target, Vec::new(), Some(Duration::ZERO))).await
+    }
+
+    /// The same, asked once: a branch that is busy or behind is not asked again, since that is the answer.
+    pub(crate) async fn look<R: DeserializeOwned>(&self, target: Target) -> Result<R, BranchError> {
+        self.in_time(self.deadline, self.asked(&self.slots, target, Vec::new(), None)).await
     }
 
     /// A signed request with a JSON body.
@@ -237,7 +242,7 @@ impl Branch {
         let bytes = serde_json::to_vec(body).map_err(|error| BranchError::Malformed(error.to_string()))?;
         // Large envelopes get a second more for every MiB: a slow line is not silence.
         let extra = Duration::from_millis((bytes.len() / 1024) as u64);
-        self.in_time(self.deadline + extra, self.asked(&self.slots, target, bytes, extra)).await
+        self.in_time(self.deadline + extra, self.asked(&self.slots, target, bytes, Some(extra))).await
     }
 
     /// A signed request that the branch may hold open for `held`.
@@ -246,7 +251,7 @@ impl Branch {
         target: Target,
         held: Duration,
     ) -> Result<R, BranchError> {
-        self.in_time(self.deadline + held, self.asked(&self.waits, target, Vec::new(), held)).await
+        self.in_time(self.deadline + held, self.asked(&self.waits, target, Vec::new(), Some(held))).await
     }
 
     async fn in_time<R>(
@@ -269,10 +274,10 @@ impl Branch {
         slots: &Semaphore,
         target: Target,
         body: Vec<u8>,
-        patience: Duration,
+        patience: Option<Duration>,
     ) -> Result<R, BranchError> {
         let _slot = slots.acquire().await.map_err(|_| BranchError::Unreachable)?;
-        let give_up = Instant::now() + (self.deadline + patience) / 2;
+        let give_up = patience.map(|patience| Instant::now() + (self.deadline + patience) / 2);
         let (mut greeted, mut reconnected, mut pauses) = (false, false, 0);
         loop {
             let boot = match self.seen().boot {
@@ -297,7 +302,10 @@ impl Branch {
                 }
                 // A kept connection may have ended with the branch's last start. Every request may come twice.
                 BranchError::Unreachable if !reconnected => reconnected = true,
-                _ if error.is_passing() && pauses < PAUSES_MAX && Instant::now() < give_up => {
+                _ if error.is_passing()
+                    && pauses < PAUSES_MAX
+                    && give_up.is_some_and(|at| Instant::now() < at) =>
+                {
                     pauses += 1;
                     tokio::time::sleep(PAUSE).await;
                 }

@@ -33,7 +33,8 @@ pub(crate) struct EnrolDraft {
 
 impl Group {
     /// Enrols a patient: seals the identity, leaves it with every trusted branch, and puts it on the side chain.
-    /// Returns when that is final and verified. The same identity tried again is the same patient until it succeeds.
+    /// Returns when that is final and verified. The same identity tried again in
+    /// the same session is the same patient until it succeeds.
     ///
     /// # Errors
     /// When the form has errors, too few branches keep the identity, or the enrolment is refused or not final in
@@ -94,7 +95,9 @@ impl Inner {
         self.settle(Chain::Side, transaction).await.map_err(|error| ClientError::Stopped {
             step: "kept, not enrolled",
             why: error.to_string(),
-            safe: "The identity is kept, sealed; try again, no second patient is made".to_owned(),
+            safe: "The identity is kept, sealed; trying again before this session is locked or closed makes no second \
+                   patient, later search for the patient first"
+                .to_owned(),
         })?;
         locked(&self.identities).insert(draft.patient, (draft.identity.clone(), Digest::of(&draft.envelope)));
         Ok(draft.patient)
@@ -136,7 +139,7 @@ impl Inner {
                 draft.kept.len(),
                 failures.join("; ")
             ),
-            safe: "Nothing is on the chain; try again, no second patient is made".to_owned(),
+            safe: "Nothing is on the chain; try again".to_owned(),
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     race::none_of,
 };
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,6 +20,8 @@ const AGREE: Duration = Duration::from_secs(30);
 /// How long to wait at one branch before handing it in at another too, which may have the better connections.
 const AT_ONE_BRANCH: Duration = Duration::from_secs(5);
 
+/// Branches that must say that a transaction is refused before that is believed.
+const REFUSALS: usize = 2;
 /// How long to wait when no branch knows more, before asking all again.
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
 
@@ -37,8 +40,9 @@ pub struct Final {
 enum Unsettled {
     /// Try the next branch.
     Next(ClientError),
-    /// No branch can help.
-    Never(ClientError),
+    /// The branch says that the rules refuse it. Another must say so too: one may be lying, or not know yet what the
+    /// transaction rests on.
+    Refused(ClientError),
 }
 
 impl Group {
@@ -46,7 +50,8 @@ impl Group {
     /// they become final once.
     ///
     /// # Errors
-    /// When a rule refuses it, no branch answers, or it is not final in time; then it may still become final.
+    /// When two branches say that a rule refuses it, no branch answers, or it is not final in time; then it may still
+    /// become final.
     pub async fn submit(&self, chain: Chain, transaction: &Transaction) -> Result<Final, ClientError> {
         self.inner.in_session()?;
         self.inner.settle(chain, transaction).await
@@ -60,11 +65,18 @@ impl Inner {
         let until = Instant::now() + AGREE;
         let mut failures = Vec::new();
         let mut waited = false;
+        let mut refused_by = BTreeSet::new();
         loop {
             for branch in self.on(chain) {
                 match self.settle_at(&branch, chain, &bytes, id, until).await {
                     Ok(settled) => return Ok(settled),
-                    Err(Unsettled::Never(error)) => return Err(error),
+                    Err(Unsettled::Refused(error)) => {
+                        refused_by.insert(branch.id());
+                        if refused_by.len() >= REFUSALS {
+                            return Err(error);
+                        }
+                        failures.push((branch.name().to_owned(), error));
+                    }
                     Err(Unsettled::Next(error)) => {
                         waited |= matches!(error, ClientError::NotFinal { .. });
                         failures.push((branch.name().to_owned(), error));
@@ -129,17 +141,17 @@ impl Inner {
                 return Ok(Final { id, height: known.header.height, index });
             }
             if let Some(problem) = refusal {
-                // 403 is about the person and 422 about the ledger: every branch would say so. The rest may be about
-                // this branch alone, which may be behind or about to stop.
+                // 403 is about the person and 422 about the ledger. The rest may be about this branch alone, which may
+                // be behind or about to stop.
                 let refused = ClientError::Refused(problem.message.clone());
                 return Err(match problem.status {
-                    403 | 422 => Unsettled::Never(refused),
+                    403 | 422 => Unsettled::Refused(refused),
                     _ => failed(BranchError::Refused(problem)),
                 });
             }
             match word {
                 Ok(Finality::Refused { message, .. }) => {
-                    return Err(Unsettled::Never(ClientError::Refused(crate::error::clean(&message))));
+                    return Err(Unsettled::Refused(ClientError::Refused(crate::error::clean(&message))));
                 }
                 Ok(Finality::Waiting) if Instant::now() < leave => {}
                 Ok(_) => {

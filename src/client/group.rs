@@ -12,6 +12,7 @@ use crate::{
     registry::{Registry, Rules},
     session::Session,
     settings::{Settings, is_https},
+    standing::Judged,
     trust::Trust,
 };
 use std::{
@@ -58,6 +59,7 @@ pub(crate) struct Inner {
     pub(crate) overview: Mutex<Overview>,
     /// Identities that searches of this session opened, with the digest of their envelope.
     pub(crate) identities: Mutex<BTreeMap<PatientId, (Identity, Digest)>>,
+    pub(crate) judged: Mutex<BTreeMap<(u16, Chain), Judged>>,
     pub(crate) drafts: Drafts<RecordDraft>,
     pub(crate) enrolments: Drafts<EnrolDraft>,
 }
@@ -131,6 +133,7 @@ impl Group {
             registry_asked: Mutex::default(),
             overview: Mutex::new(overview),
             identities: Mutex::default(),
+            judged: Mutex::default(),
             drafts: Drafts::default(),
             enrolments: Drafts::default(),
         };
@@ -145,6 +148,11 @@ impl Group {
     /// The session.
     pub fn session(&self) -> &Session {
         &self.inner.session
+    }
+
+    /// Forgets whom searches found. For the end of a session while records are still on their way under it.
+    pub fn forget_people(&self) {
+        locked(&self.inner.identities).clear();
     }
 
     /// The network.

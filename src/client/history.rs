@@ -10,7 +10,7 @@ use crate::{
     links::{Claim, Pointers},
     lookup::FinalLookup,
     opening::Outcome,
-    race::none_of,
+    race::{first_good, none_of},
     tally::Tally,
 };
 use futures::{
@@ -26,7 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 use wardline_crypto::Digest;
-use wardline_ledger::{BranchId, Chain, PatientId, RecordId};
+use wardline_ledger::{BranchId, Chain, PatientId, RecordId, StaffId};
 use wardline_policy::RecordKind;
 use wardline_record::{Identity, Record};
 
@@ -38,7 +38,8 @@ const LATE: Duration = Duration::from_secs(1);
 pub struct History {
     /// The patient.
     pub patient: PatientId,
-    /// Who it is, when a search of this session opened it and the side chain holds the same.
+    /// Who it is, when a search of this session opened it and the side chain holds the same. `None`: not proven, and
+    /// whoever a search showed may be somebody else.
     pub identity: Option<Identity>,
     /// The lookup under which everything was asked.
     pub lookup: FinalLookup,
@@ -92,6 +93,10 @@ pub struct Row {
     pub pointer: Option<Digest>,
     /// Height at which the main chain took it.
     pub main_height: Option<u64>,
+    /// Which version of it the main chain has; above 1 it was replaced.
+    pub version: Option<u32>,
+    /// Whose session stored it, from the main chain.
+    pub author: Option<StaffId>,
     /// The branch whose copy was opened.
     pub opened_from: Option<u16>,
     /// What else is to be known, for people.
@@ -113,6 +118,9 @@ pub enum RowState {
     Unreachable,
     /// Agreed, fetched and keyed, and it does not open into what the chain says.
     Damaged,
+    /// The side chain links it as made at one branch and the main chain has it from another: it may be another
+    /// patient's.
+    Mismatch,
 }
 
 impl RowState {
@@ -125,6 +133,7 @@ impl RowState {
             Self::NotAgreed => "NOT AGREED",
             Self::Unreachable => "UNREACHABLE",
             Self::Damaged => "DAMAGED",
+            Self::Mismatch => "MISMATCH",
         }
     }
 }
@@ -158,6 +167,11 @@ pub enum AnswerState {
         /// When it answered last in this run, Unix seconds.
         since_s: Option<u64>,
     },
+    /// What it gave holds, and another branch proved a newer state.
+    Behind {
+        /// What it lacks.
+        reason: String,
+    },
     /// It refused.
     Refused {
         /// Its reason.
@@ -176,6 +190,7 @@ impl std::fmt::Display for AnswerState {
             Self::Answered => f.write_str("answered"),
             Self::Silent { since_s: None } => f.write_str("SILENT: no answer in this run"),
             Self::Silent { since_s: Some(at) } => write!(f, "SILENT: last answer at {at} (Unix seconds)"),
+            Self::Behind { reason } => write!(f, "BEHIND: {reason}"),
             Self::Refused { reason } => write!(f, "REFUSED: {reason}"),
             Self::Invalid { reason } => write!(f, "INVALID: {reason}"),
         }
@@ -189,7 +204,8 @@ impl Group {
     /// what it made is fetched and keyed from the others.
     ///
     /// # Errors
-    /// When no branch gives a list of the patient's records, or nobody proves what the main chain has of them.
+    /// When no branch gives a list of the patient's records that is as new as the chain verified before, or nobody
+    /// proves what the main chain has of them.
     /// Everything less is told in the rows.
     pub async fn history(&self, patient: PatientId, lookup: &FinalLookup) -> Result<History, ClientError> {
         let inner = &self.inner;
@@ -198,28 +214,41 @@ impl Group {
         let began = Instant::now();
         let branches = inner.on(Chain::Side);
         let tally = &Tally::of(&branches, began);
-        let mut claims: FuturesUnordered<_> =
-            branches.iter().map(|branch| inner.claim(branch.clone(), patient, lookup, tally)).collect();
+        let least = inner.least_side_height(lookup)?;
+        let mut claims: FuturesUnordered<_> = branches
+            .iter()
+            .map(|branch| inner.claim(branch.clone(), patient, lookup, least, tally))
+            .collect();
         let mut unheard: BTreeMap<u16, _> = branches.iter().map(|branch| (branch.id(), branch)).collect();
 
-        let listing = inner.listing(&mut claims, &mut unheard, tally).await?;
-        let pointers = inner.pointers(&listing.links).await?;
+        let mut listing = inner.listing(&mut claims, &mut unheard, tally).await?;
+        let mut pointers = inner.pointers(&listing.links).await?;
         // A branch that was silent before is hardly waited for again.
         let late = if unheard.values().all(|branch| branch.is_silent()) { GRACE } else { LATE };
         let wanted: Vec<Wanted> =
-            listing.links.iter().filter_map(|(record, _)| wanted(*record, &pointers)).collect();
-        let compare = async {
+            listing.links.iter().filter_map(|(record, _)| wanted_of(*record, &pointers)).collect();
+        let mut others = Vec::new();
+        let hear = async {
             while let Some((branch, claim)) = claims.next().await {
                 unheard.remove(&branch.id());
-                if let Ok(claim) = claim {
-                    listing.compare(&claim, tally);
-                }
+                others.extend(claim);
             }
         };
-        let outcomes =
-            alongside(inner.open_all(Asker { patient, lookup, tally }, &wanted), compare, late).await?;
+        let asker = Asker { patient, lookup, tally };
+        let mut outcomes = alongside(inner.open_all(asker, &wanted), hear, late).await?;
         unheard.into_values().for_each(|branch| tally.silent(branch));
-        let rows = inner.rows(&listing, &pointers, outcomes);
+        let added = listing.settle(others, tally);
+        if !added.is_empty() {
+            // What a branch with a newer state has more: links are only ever appended.
+            let more = inner.pointers(&added).await?;
+            pointers.height = pointers.height.min(more.height);
+            pointers.entries.extend(more.entries);
+            let wanted: Vec<Wanted> =
+                added.iter().filter_map(|(record, _)| wanted_of(*record, &pointers)).collect();
+            outcomes.extend(inner.open_all(asker, &wanted).await?);
+        }
+        let rows = inner.rows(&listing.links, &pointers, outcomes);
+        listing.doubt(&rows);
         Ok(History {
             patient,
             identity: inner.identity_of(patient, &listing.identity),
@@ -232,6 +261,29 @@ impl Group {
             branches: tally.lines(),
             took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
+    }
+
+    /// Who a patient is, if a search of this session opened the very identity that the side chain has: for those who
+    /// are about to write, and need not read.
+    ///
+    /// # Errors
+    /// When no branch proves what the side chain has of the patient.
+    pub async fn proven_identity(
+        &self,
+        patient: PatientId,
+        lookup: &FinalLookup,
+    ) -> Result<Option<Identity>, ClientError> {
+        let inner = &self.inner;
+        inner.in_session()?;
+        inner.home()?;
+        let branches = inner.on(Chain::Side);
+        let tally = &Tally::of(&branches, Instant::now());
+        let least = inner.least_side_height(lookup)?;
+        let (_, claim) = first_good(branches, |branch| async move {
+            inner.claim(branch, patient, lookup, least, tally).await.1
+        })
+        .await?;
+        Ok(inner.identity_of(patient, &claim.entry.identity))
     }
 }
 
@@ -249,6 +301,8 @@ async fn alongside<T>(work: impl Future<Output = T>, rest: impl Future<Output = 
 
 /// The list that the rest of the history is made from.
 struct Listing {
+    /// The branch whose proven list it is.
+    from: Option<u16>,
     links: Vec<(RecordId, BranchId)>,
     /// Records that the side chain counts.
     counted: u64,
@@ -260,14 +314,47 @@ struct Listing {
 impl Listing {
     fn of(claim: Claim, whole: Wholeness) -> Self {
         let (side_height, identity) = (claim.header.header.height, claim.entry.identity);
-        Self { counted: claim.entry.links.size(), links: claim.links, side_height, identity, whole }
+        let from = matches!(whole, Wholeness::Proven { .. }).then(|| claim.branch.id());
+        Self { from, counted: claim.entry.links.size(), links: claim.links, side_height, identity, whole }
     }
 
-    /// Holds another branch's list against this one: links are only ever appended.
-    fn compare(&self, claim: &Claim, tally: &Tally) {
-        let agree = claim.links.iter().zip(&self.links).all(|(theirs, ours)| theirs == ours);
-        if !agree || !claim.is_whole() {
-            tally.invalid(claim.branch.id(), NOT_WHOLE.to_owned());
+    /// Holds the other branches' lists against this one and takes the one that is proven at the greatest height;
+    /// gives back the links that it has more.
+    fn settle(&mut self, others: Vec<Claim>, tally: &Tally) -> Vec<(RecordId, BranchId)> {
+        let before = self.links.len();
+        let mut whole = Vec::with_capacity(others.len());
+        for claim in others {
+            let agree = claim.links.iter().zip(&self.links).all(|(theirs, ours)| theirs == ours);
+            if agree && claim.is_whole() {
+                whole.push(claim);
+            } else {
+                tally.invalid(claim.branch.id(), NOT_WHOLE.to_owned());
+            }
+        }
+        let given: Vec<(u16, usize)> = self
+            .from
+            .into_iter()
+            .map(|from| (from, self.links.len()))
+            .chain(whole.iter().map(|claim| (claim.branch.id(), claim.links.len())))
+            .collect();
+        let newest = whole.into_iter().max_by_key(|claim| claim.header.header.height);
+        if let Some(claim) = newest.filter(|claim| claim.header.header.height > self.side_height) {
+            let side_height = claim.header.header.height;
+            *self = Self::of(claim, Wholeness::Proven { side_height });
+        }
+        let all = self.links.len();
+        for (branch, count) in given.into_iter().filter(|(_, count)| *count < all) {
+            tally.behind(branch, format!("its list has {count} of the patient's {all} records"));
+        }
+        self.links.get(before..).unwrap_or_default().to_vec()
+    }
+
+    /// A list on whose records the two chains disagree is not known to be this patient's.
+    fn doubt(&mut self, rows: &[Row]) {
+        let count = rows.iter().filter(|row| row.state == RowState::Mismatch).count();
+        if count > 0 && matches!(self.whole, Wholeness::Proven { .. }) {
+            let reason = format!("the two chains name different branches for {count} of the records");
+            self.whole = Wholeness::NotProven { reason };
         }
     }
 }
@@ -276,7 +363,13 @@ impl Listing {
 const NOT_WHOLE: &str = "its list of the patient's records leaves out, adds or moves some";
 
 impl Inner {
-    /// The first list that is proven whole; if there is none, the longest with the reason why it is not.
+    /// What a list must be as new as: the lookup, and what is verified by now.
+    fn least_side_height(&self, lookup: &FinalLookup) -> Result<u64, ClientError> {
+        Ok(self.trust(Chain::Side)?.head().header.height.max(lookup.height))
+    }
+
+    /// The first list that is proven whole; if there is none, the one of the newest entry, and the longest of those,
+    /// with the reason why it is not.
     async fn listing(
         &self,
         claims: &mut FuturesUnordered<impl Future<Output = (Arc<Branch>, Result<Claim, ClientError>)>>,
@@ -299,7 +392,8 @@ impl Inner {
                 return Ok(Listing::of(claim, Wholeness::Proven { side_height }));
             }
             tally.invalid(branch.id(), NOT_WHOLE.to_owned());
-            if longest.as_ref().is_none_or(|longest| longest.links.len() < claim.links.len()) {
+            let told = |claim: &Claim| (claim.entry.links.size(), claim.links.len());
+            if longest.as_ref().is_none_or(|longest| told(longest) < told(&claim)) {
                 longest = Some(claim);
             }
         }
@@ -321,14 +415,13 @@ impl Inner {
     }
 
     /// Newest first.
-    fn rows(
+    pub(crate) fn rows(
         &self,
-        listing: &Listing,
+        links: &[(RecordId, BranchId)],
         pointers: &Pointers,
         mut outcomes: BTreeMap<RecordId, Outcome>,
     ) -> Vec<Row> {
-        let mut rows: Vec<Row> = listing
-            .links
+        let mut rows: Vec<Row> = links
             .iter()
             .map(|(record, branch)| {
                 let entry = pointers.entries.get(record);
@@ -341,15 +434,18 @@ impl Inner {
                     opened: None,
                     pointer: entry.map(|entry| entry.pointer),
                     main_height: entry.map(|entry| entry.height),
+                    version: entry.map(|entry| entry.version),
+                    author: entry.map(|entry| entry.author),
                     opened_from: None,
                     notes: Vec::new(),
                 };
-                if let Some(stored) = entry.filter(|entry| entry.branch != *branch) {
-                    let name = self.name_of(stored.branch.0);
-                    row.notes.push(format!("the main chain says that it was made at {name}"));
-                }
                 if let Some(outcome) = outcomes.remove(record) {
                     self.judge_row(&mut row, outcome);
+                }
+                if let Some(stored) = entry.filter(|entry| entry.branch != *branch) {
+                    let (linked, made) = (self.name_of(branch.0), self.name_of(stored.branch.0));
+                    row.notes.push(format!("linked at {linked}, and the main chain has it from {made}"));
+                    row.state = RowState::Mismatch;
                 }
                 row
             })
@@ -401,7 +497,7 @@ impl Inner {
     }
 }
 
-fn wanted(record: RecordId, pointers: &Pointers) -> Option<Wanted> {
+fn wanted_of(record: RecordId, pointers: &Pointers) -> Option<Wanted> {
     let entry = pointers.entries.get(&record)?;
     Some(Wanted {
         record,

@@ -16,7 +16,8 @@ use std::{
 use tokio::sync::mpsc::UnboundedSender;
 use wardline_crypto::{Digest, OsEntropy};
 use wardline_ledger::{
-    Assent, Body, BranchId, Canonical, Chain, Link, PatientId, Receipt, RecordId, Storage, Transaction,
+    Assent, Body, BranchId, Canonical, Chain, Custody, Link, PatientId, Receipt, RecordId, Storage,
+    Transaction,
 };
 use wardline_record::Record;
 use wardline_wire::{KeepRecord, RecordKept, RouteId};
@@ -68,8 +69,8 @@ pub struct Added {
     pub main_height: u64,
 }
 
-/// What is under way, by the digest of what was asked: a second attempt finds the first one's draft, goes on where it
-/// stopped and makes no second record.
+/// What is under way, by the digest of what was asked: a second attempt in the same session finds the first one's
+/// draft, goes on where it stopped and makes no second record.
 pub(crate) struct Drafts<T>(Mutex<BTreeMap<Digest, Slot<T>>>);
 
 /// One draft; whoever holds the lock works on it.
@@ -105,7 +106,8 @@ pub(crate) struct RecordDraft {
 impl Group {
     /// Keeps a record of a patient and tells how far it has come. It returns when the record is durable at the home
     /// branch and as many others as the policy wants, linked to the patient and agreed, all verified here. The same
-    /// record tried again after an error goes on where it stopped: no second one is made.
+    /// record tried again after an error goes on where it stopped and makes no second one, as long as this session
+    /// lasts: the draft is in memory alone.
     ///
     /// # Errors
     /// When the form has errors, or a step fails: the error names the step and what is safe.
@@ -282,7 +284,7 @@ impl Inner {
             return Err(ClientError::Stopped {
                 step: "not kept",
                 why: home_failed,
-                safe: "Nothing is on the chains; try again, no second record is made".to_owned(),
+                safe: "Nothing is on the chains; try again".to_owned(),
             });
         }
         if draft.receipts.len() < usize::from(wanted) {
@@ -306,11 +308,15 @@ impl Inner {
     ) -> Result<Receipt, ClientError> {
         let receipt =
             Receipt::decode(&kept.receipt.0).map_err(|error| branch.unverified(error.to_string()))?;
-        let (pointer, size) = (&draft.sealed.pointer, draft.sealed.size);
-        let signing = &branch.participant.signing;
-        if receipt.branch.0 == branch.id()
-            && receipt.verify(signing, &self.network, &draft.record, pointer, size)
-        {
+        let custody = Custody {
+            network: self.network,
+            record: draft.record,
+            version: draft.sealed.version,
+            home: self.session.branch(),
+            pointer: draft.sealed.pointer,
+            size: draft.sealed.size,
+        };
+        if receipt.branch.0 == branch.id() && receipt.verify(&custody, &branch.participant.signing) {
             Ok(receipt)
         } else {
             Err(branch.unverified("its custody receipt is not for this record"))
@@ -353,5 +359,9 @@ fn stopped(step: &'static str, error: &ClientError, home: &Branch, lacks: &str) 
 }
 
 fn safe(home: &Branch, lacks: &str) -> String {
-    format!("The record is kept at {}, sealed, but {lacks}; try again, no second one is made", home.name())
+    format!(
+        "The record is kept at {}, sealed, but {lacks}; trying again before this session is locked or closed makes no \
+         second one, later look at the history first",
+        home.name()
+    )
 }

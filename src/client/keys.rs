@@ -20,7 +20,8 @@ const SHARES_NEEDED: usize = 2;
 /// What the branches released of one record's key.
 #[derive(Default)]
 pub(crate) struct Holding {
-    whole: Option<(u16, DataKey)>,
+    /// Whoever says to hold the key may be lying, so that one whole key hides neither others nor shares.
+    wholes: Vec<(u16, DataKey)>,
     shares: Vec<(u16, Share)>,
     /// Who refused, and why.
     pub(crate) withheld: Vec<(u16, String)>,
@@ -28,35 +29,20 @@ pub(crate) struct Holding {
 
 impl Holding {
     fn is_enough(&self) -> bool {
-        self.whole.is_some() || self.shares.len() >= SHARES_NEEDED
+        !self.wholes.is_empty() || self.shares.len() >= SHARES_NEEDED
     }
 
-    /// Whether only shares are there, of which one could be wrong.
-    pub(crate) fn rests_on_shares(&self) -> bool {
-        self.whole.is_none() && !self.shares.is_empty()
-    }
-
-    /// The branches that the key came from.
-    pub(crate) fn from(&self) -> Vec<u16> {
-        match &self.whole {
-            Some((branch, _)) => vec![*branch],
-            None => self.shares.iter().map(|(branch, _)| *branch).collect(),
-        }
-    }
-
-    /// Every key that can be made of it: the whole one, or one of each pair of shares, since a wrong share spoils
-    /// only the pairs that it is in.
-    pub(crate) fn keys(self) -> Vec<DataKey> {
-        if let Some((_, key)) = self.whole {
-            return vec![key];
-        }
-        let mut shares: Vec<Share> = self.shares.into_iter().map(|(_, share)| share).collect();
-        let mut keys = Vec::new();
-        for a in 0..shares.len() {
-            for b in a + 1..shares.len() {
+    /// Every key that can be made of it, each with the branches that it comes from: the whole ones, then one of each
+    /// pair of shares, since a wrong share spoils only the pairs that it is in.
+    pub(crate) fn keys(self) -> Vec<(Vec<u16>, DataKey)> {
+        let mut keys: Vec<_> = self.wholes.into_iter().map(|(branch, key)| (vec![branch], key)).collect();
+        let (from, mut shares): (Vec<u16>, Vec<Share>) = self.shares.into_iter().unzip();
+        for (a, first) in from.iter().enumerate() {
+            for (b, second) in from.iter().enumerate().skip(a + 1) {
                 shares.swap(0, a);
                 shares.swap(1, b);
-                keys.extend(shares.get(..SHARES_NEEDED).and_then(|pair| combine(pair).ok()));
+                let key = shares.get(..SHARES_NEEDED).and_then(|pair| combine(pair).ok());
+                keys.extend(key.map(|key| (vec![*first, *second], key)));
                 shares.swap(1, b);
                 shares.swap(0, a);
             }
@@ -124,7 +110,7 @@ impl Inner {
                     if let Some((_, pages)) = under_way.get_mut(&branch.id()) {
                         *pages = pages.saturating_sub(1);
                     }
-                    absorb(&mut ring, &branch, released, asker.tally);
+                    absorb(&mut ring, &branch, released);
                 }
                 () = tokio::time::sleep(HEDGE), if !others.is_empty() => start.append(&mut others),
             }
@@ -136,12 +122,8 @@ impl Inner {
         ring
     }
 
-    /// Shares of records from every branch that has one, for keys that were spoilt by a wrong share.
-    pub(crate) async fn all_shares(
-        &self,
-        asker: Asker<'_>,
-        wanted: &[Wanted],
-    ) -> BTreeMap<RecordId, Holding> {
+    /// Whatever every branch holds of the keys, for records that no key opened: some branch gave a wrong one.
+    pub(crate) async fn all_keys(&self, asker: Asker<'_>, wanted: &[Wanted]) -> BTreeMap<RecordId, Holding> {
         let mut ring: BTreeMap<RecordId, Holding> =
             wanted.iter().map(|one| (one.record, Holding::default())).collect();
         let branches = self.on(wardline_ledger::Chain::Side);
@@ -151,7 +133,7 @@ impl Inner {
                 .map(|page| self.release(asker, branch.clone(), page.to_vec()))
         });
         for (branch, released) in futures::future::join_all(asked).await {
-            absorb(&mut ring, &branch, released, asker.tally);
+            absorb(&mut ring, &branch, released);
         }
         ring
     }
@@ -205,21 +187,13 @@ impl Inner {
     }
 }
 
-fn absorb(
-    ring: &mut BTreeMap<RecordId, Holding>,
-    branch: &Branch,
-    released: Vec<(RecordId, Released)>,
-    tally: &Tally,
-) {
+fn absorb(ring: &mut BTreeMap<RecordId, Holding>, branch: &Branch, released: Vec<(RecordId, Released)>) {
     for (record, released) in released {
         let Some(holding) = ring.get_mut(&record) else { continue };
         match released {
-            Released::Held(Held::Whole(key)) => drop(holding.whole.get_or_insert((branch.id(), key))),
+            Released::Held(Held::Whole(key)) => holding.wholes.push((branch.id(), key)),
             Released::Held(Held::Share(share)) => holding.shares.push((branch.id(), share)),
-            Released::Withheld(reason) => {
-                tally.withheld(branch.id(), 1);
-                holding.withheld.push((branch.id(), reason));
-            }
+            Released::Withheld(reason) => holding.withheld.push((branch.id(), reason)),
             Released::Nothing => {}
         }
     }

@@ -4,9 +4,7 @@
 //! chains that grow from checkpoints kept on disk; a branch's word alone is never shown as a fact. This room does no
 //! drawing and takes no passphrase from anybody: callers bring settings, genesis, key file and passphrase.
 
-mod audit;
 mod branch;
-mod chain;
 mod clock;
 mod enrol;
 mod envelopes;
@@ -37,9 +35,7 @@ mod trust;
 #[cfg(test)]
 mod tests;
 
-pub use audit::AuditPage;
 pub use branch::BranchError;
-pub use chain::{BlockView, HeaderView};
 pub use clock::{Clock, SystemClock};
 pub use error::{ClientError, ProblemDetail};
 pub use finality::Final;
@@ -48,6 +44,7 @@ pub use history::{AnswerState, BranchAnswer, History, Row, RowState, Wholeness};
 pub use keep::{Added, Progress};
 pub use lookup::FinalLookup;
 pub use overview::{BranchView, BranchWord, Head, Overview};
+pub use registry::session_length_s;
 pub use search::{Candidate, SearchOutcome};
 pub use session::Session;
 pub use settings::{DEADLINE_MS, Settings, SettingsError};

@@ -37,12 +37,14 @@ pub(crate) struct Pointers {
 }
 
 impl Inner {
-    /// One branch's list. The patient's entry is proven; whether the list is the entry's is not looked at yet.
+    /// One branch's list, of height `least` or above. The patient's entry is proven; whether the list is the entry's
+    /// is not looked at yet.
     pub(crate) async fn claim(
         &self,
         branch: Arc<Branch>,
         patient: PatientId,
         lookup: &FinalLookup,
+        least: u64,
         tally: &Tally,
     ) -> (Arc<Branch>, Result<Claim, ClientError>) {
         let query = LinksQuery { patient, lookup: lookup.id };
@@ -54,7 +56,7 @@ impl Inner {
                 return (branch, Err(failed));
             }
         };
-        let claim = self.check_claim(&branch, patient, lookup, reply).await;
+        let claim = self.check_claim(&branch, patient, least, reply).await;
         if let Err(ClientError::Unverified { what, .. }) = &claim {
             tally.invalid(branch.id(), what.clone());
         }
@@ -65,13 +67,15 @@ impl Inner {
         &self,
         branch: &Arc<Branch>,
         patient: PatientId,
-        lookup: &FinalLookup,
+        least: u64,
         reply: Links,
     ) -> Result<Claim, ClientError> {
         let certificate = reply.certificate.as_ref().map(|bytes| bytes.0.as_slice());
         let header = self.verified(Chain::Side, &reply.header.0, certificate, branch).await?;
-        if header.header.height < lookup.height {
-            return Err(branch.unverified("its list is older than the lookup"));
+        if header.header.height < least {
+            return Err(
+                branch.unverified("its list of the patient's records is older than what was verified before")
+            );
         }
         let value = checked(branch, &header, &Key::Patient(patient).bytes(), reply.patient)?;
         let value =

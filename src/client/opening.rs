@@ -5,9 +5,10 @@ use crate::{
     error::ClientError,
     group::{Inner, heavy},
     keys::Asker,
+    tally::Tally,
 };
-use std::collections::BTreeMap;
-use wardline_crypto::{Content, DataKey, open};
+use std::collections::{BTreeMap, BTreeSet};
+use wardline_crypto::{Content, DataKey, Header, open};
 use wardline_ledger::RecordId;
 use wardline_record::Record;
 
@@ -15,7 +16,7 @@ use wardline_record::Record;
 pub(crate) struct Outcome {
     /// What the branches gave of its envelope; the bytes are taken out.
     pub(crate) copy: Copy,
-    /// Branches that the key came from.
+    /// Branches that the key which opened it came from.
     pub(crate) key_from: Vec<u16>,
     /// Branches that refused the key, and why.
     pub(crate) withheld: Vec<(u16, String)>,
@@ -38,7 +39,15 @@ pub(crate) enum Damage {
 struct Job {
     wanted: Wanted,
     envelope: Vec<u8>,
-    keys: Vec<DataKey>,
+    keys: Vec<(Vec<u16>, DataKey)>,
+}
+
+/// What became of a job.
+struct Done {
+    record: Result<Record, Damage>,
+    key_from: Vec<u16>,
+    /// Branches whose whole key is not the record's.
+    wrong: BTreeSet<u16>,
 }
 
 impl Inner {
@@ -52,35 +61,36 @@ impl Inner {
             tokio::join!(self.envelopes(wanted, asker.tally), self.keys(asker, wanted));
         let mut outcomes = BTreeMap::new();
         let mut jobs = Vec::new();
-        let mut on_shares = Vec::new();
         for one in wanted {
             let mut copy = copies.remove(&one.record).unwrap_or_default();
             let holding = holdings.remove(&one.record).unwrap_or_default();
             let withheld = holding.withheld.clone();
-            let key_from = holding.from();
-            if holding.rests_on_shares() {
-                on_shares.push(one.record);
-            }
             let keys = holding.keys();
             let envelope = copy.good.as_mut().map(|(_, envelope)| std::mem::take(envelope));
             if let Some(envelope) = envelope.filter(|_| !keys.is_empty()) {
                 jobs.push(Job { wanted: *one, envelope, keys });
             }
-            outcomes.insert(one.record, Outcome { copy, key_from, withheld, opened: None });
+            let outcome = Outcome { copy, key_from: Vec::new(), withheld, opened: None };
+            outcomes.insert(one.record, outcome);
         }
-        let unopened = open_jobs(jobs, &mut outcomes).await?;
+        let again = open_jobs(jobs, &mut outcomes, asker.tally).await?;
 
-        // A wrong share from one branch must not hide a record that the others' shares open.
-        let (again, _): (Vec<Job>, Vec<Job>) =
-            unopened.into_iter().partition(|job| on_shares.contains(&job.wanted.record));
+        // A wrong key or share from one branch must not hide a record that the others' open.
         if !again.is_empty() {
             let records: Vec<Wanted> = again.iter().map(|job| job.wanted).collect();
-            let mut ring = self.all_shares(asker, &records).await;
-            let more = |job: Job| {
-                let keys = ring.remove(&job.wanted.record).unwrap_or_default().keys();
-                Job { keys, ..job }
-            };
-            open_jobs(again.into_iter().map(more).collect(), &mut outcomes).await?;
+            let mut ring = self.all_keys(asker, &records).await;
+            let mut jobs = Vec::with_capacity(again.len());
+            for job in again {
+                let holding = ring.remove(&job.wanted.record).unwrap_or_default();
+                if let Some(outcome) = outcomes.get_mut(&job.wanted.record) {
+                    outcome.withheld.clone_from(&holding.withheld);
+                }
+                jobs.push(Job { keys: holding.keys(), ..job });
+            }
+            open_jobs(jobs, &mut outcomes, asker.tally).await?;
+        }
+        for (branch, _) in outcomes.values().flat_map(|outcome| &outcome.withheld) {
+            asker.tally.withheld(*branch, 1);
         }
         Ok(outcomes)
     }
@@ -90,6 +100,7 @@ impl Inner {
 async fn open_jobs(
     jobs: Vec<Job>,
     outcomes: &mut BTreeMap<RecordId, Outcome>,
+    tally: &Tally,
 ) -> Result<Vec<Job>, ClientError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut shares: Vec<Vec<Job>> = (0..threads).map(|_| Vec::new()).collect();
@@ -106,10 +117,14 @@ async fn open_jobs(
         futures::future::try_join_all(shares.into_iter().filter(|share| !share.is_empty()).map(open_share))
             .await?
     {
-        for (opened, job) in share {
+        for (done, job) in share {
+            for branch in done.wrong {
+                tally.invalid(branch, "it released a wrong key".to_owned());
+            }
             if let Some(outcome) = outcomes.get_mut(&job.wanted.record) {
-                let sealed_shut = opened.as_ref().is_err_and(|damage| *damage == Damage::Sealed);
-                outcome.opened = Some(opened);
+                let sealed_shut = done.record.as_ref().is_err_and(|damage| *damage == Damage::Sealed);
+                outcome.opened = Some(done.record);
+                outcome.key_from = done.key_from;
                 if sealed_shut {
                     unopened.push(job);
                 }
@@ -119,15 +134,28 @@ async fn open_jobs(
     Ok(unopened)
 }
 
-fn open_job(job: &Job) -> Result<Record, Damage> {
-    let (header, plain) =
-        job.keys.iter().find_map(|key| open(key, &job.envelope).ok()).ok_or(Damage::Sealed)?;
+/// Tries each key until the envelope opens. Only then is it known which of those tried before were wrong.
+fn open_job(job: &Job) -> Done {
+    let mut wrong = BTreeSet::new();
+    for (from, key) in &job.keys {
+        match (open(key, &job.envelope), from.as_slice()) {
+            (Ok((header, plain)), _) => {
+                return Done { record: read(job, &header, plain.expose()), key_from: from.clone(), wrong };
+            }
+            (Err(_), [branch]) => drop(wrong.insert(*branch)),
+            (Err(_), _) => {}
+        }
+    }
+    Done { record: Err(Damage::Sealed), key_from: Vec::new(), wrong: BTreeSet::new() }
+}
+
+fn read(job: &Job, header: &Header, plain: &[u8]) -> Result<Record, Damage> {
     let as_agreed = header.content == Content::Record
         && header.object == *job.wanted.record.bytes()
         && header.version == job.wanted.version;
     if !as_agreed {
         return Err(Damage::Other);
     }
-    let record = Record::from_bytes(plain.expose()).map_err(|_| Damage::Unreadable)?;
+    let record = Record::from_bytes(plain).map_err(|_| Damage::Unreadable)?;
     if record.kind() == job.wanted.kind { Ok(record) } else { Err(Damage::Other) }
 }

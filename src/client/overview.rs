@@ -4,7 +4,7 @@ use crate::{
     branch::{Branch, BranchError, Target},
     error::ClientError,
     group::{Group, Inner, locked},
-    standing::chain_status,
+    standing::{Judged, chain_status, claim_digest},
     trust::{Known, Trust},
 };
 use std::{
@@ -13,7 +13,7 @@ use std::{
 };
 use wardline_crypto::Digest;
 use wardline_ledger::Chain;
-use wardline_wire::{RouteId, Status};
+use wardline_wire::{ChainStatus, RouteId, Status};
 
 /// How often participants and rules are proven anew while the chain grows.
 const REGISTRY_EVERY: Duration = Duration::from_secs(60);
@@ -180,7 +180,8 @@ impl Group {
         locked(&self.inner.overview).clone()
     }
 
-    /// Asks every branch at once, follows the chains, holds every head against them and keeps the checkpoints.
+    /// Asks every branch at once, follows the chains, holds every head against them and keeps the checkpoints. While
+    /// nothing changes that is one request to each branch.
     /// Takes at most the deadline for each of asking and following.
     pub async fn refresh(&self) -> Overview {
         let inner = &self.inner;
@@ -191,7 +192,7 @@ impl Group {
         }
         let asked = inner.branches.iter().map(|branch| async move {
             let began = Instant::now();
-            let status: Result<Status, BranchError> = branch.get(Target::of(RouteId::Status)).await;
+            let status: Result<Status, BranchError> = branch.look(Target::of(RouteId::Status)).await;
             (branch, status, began.elapsed())
         });
         let answers = futures::future::join_all(asked).await;
@@ -239,16 +240,25 @@ impl Inner {
     /// is found out when its head is judged.
     async fn follow_highest(&self, chain: Chain, answers: &[Answer<'_>]) {
         let Ok(trust) = self.trust(chain) else { return };
-        let mut claims: Vec<(u64, &Arc<Branch>)> = answers
+        let mut claims: Vec<(&ChainStatus, &Arc<Branch>)> = answers
             .iter()
-            .filter_map(|(branch, status, _)| {
-                Some((chain_status(status.as_ref().ok()?, chain)?.height, *branch))
-            })
+            .filter_map(|(branch, status, _)| Some((chain_status(status.as_ref().ok()?, chain)?, *branch)))
             .collect();
-        claims.sort_by_key(|(height, branch)| (std::cmp::Reverse(*height), branch.id()));
-        for (height, branch) in claims {
-            if height <= trust.head().header.height || self.follow_from(chain, height, branch).await.is_ok() {
+        claims.sort_by_key(|(claim, branch)| (std::cmp::Reverse(claim.height), branch.id()));
+        for (claim, branch) in claims {
+            let head = trust.head().header.height;
+            if claim.height <= head {
                 break;
+            }
+            let unproven = Judged::Unproven { claim: claim_digest(claim), head };
+            if self.is_judged(branch, chain, &unproven) {
+                continue;
+            }
+            match self.follow_from(chain, claim.height, branch).await {
+                Ok(()) => break,
+                // Silence says nothing of the claim, which may be proven the next time.
+                Err(ClientError::Unverified { .. }) => self.keep_judged(branch, chain, unproven),
+                Err(_) => {}
             }
         }
     }

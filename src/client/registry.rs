@@ -4,7 +4,8 @@
 
 use crate::{
     error::ClientError,
-    group::{Group, Inner, heavy, locked},
+    group::{Inner, heavy, locked},
+    settings::Settings,
     trust::{TrustError, write_whole},
 };
 use std::{
@@ -18,6 +19,14 @@ use wardline_ledger::{
 };
 
 const TITLE: &[u8] = b"WARDLINE REGISTRY v1\n";
+
+/// How long a session may last by the newest rules that this console has proven, or the genesis': seconds.
+///
+/// # Errors
+/// When the kept rules are damaged or of another network.
+pub fn session_length_s(settings: &Settings, genesis: &Genesis) -> Result<u32, TrustError> {
+    Ok(Registry::open(genesis, &settings.state)?.rules.policy.grant_max_s)
+}
 
 /// What every record must keep to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +45,7 @@ impl Rules {
 }
 
 /// Participants and rules, proven at a height of the main chain.
+#[derive(Clone)]
 pub(crate) struct Registry {
     path: PathBuf,
     network: NetworkId,
@@ -74,6 +84,14 @@ impl Registry {
         Ok(Self { height, participants, rules, ..start })
     }
 
+    /// Writes the file.
+    pub(crate) fn keep(&self) -> Result<(), TrustError> {
+        write_whole(&self.path, &self.to_file()).map_err(|cause| TrustError::File {
+            path: self.path.display().to_string(),
+            cause: cause.to_string(),
+        })
+    }
+
     fn to_file(&self) -> Vec<u8> {
         let mut w = Writer::default();
         self.network.write(&mut w);
@@ -97,18 +115,9 @@ fn decode(bytes: &[u8]) -> Result<(NetworkId, u64, Vec<Participant>, Rules), Dec
     Ok((network, height, participants, rules))
 }
 
-impl Group {
+impl Inner {
     /// Proves participants and rules at the newest verified height and keeps them. Rules hold from now on; changed
     /// keys and addresses of branches from the next start.
-    ///
-    /// # Errors
-    /// When no branch proves them, or they cannot be kept.
-    pub async fn refresh_registry(&self) -> Result<(), ClientError> {
-        self.inner.refresh_registry().await
-    }
-}
-
-impl Inner {
     pub(crate) async fn refresh_registry(&self) -> Result<(), ClientError> {
         let first = [Key::Policy, Key::Suites, Key::Participants].map(|key| key.bytes());
         let proven = self.proven(Chain::Main, &first).await?;
@@ -130,7 +139,7 @@ impl Inner {
             .map(|value| Participant::decode(&value.unwrap_or_default()).map_err(malformed))
             .collect::<Result<Vec<_>, _>>()?;
 
-        let file = {
+        let kept = {
             let mut registry = locked(&self.registry);
             if height < registry.height {
                 return Ok(());
@@ -138,17 +147,9 @@ impl Inner {
             registry.height = height;
             registry.rules = Rules { policy, suites };
             registry.participants = participants;
-            (registry.path.clone(), registry.to_file())
+            registry.clone()
         };
-        let (path, bytes) = file;
-        heavy(move || {
-            let kept = write_whole(&path, &bytes);
-            kept.map_err(|cause| TrustError::File {
-                path: path.display().to_string(),
-                cause: cause.to_string(),
-            })
-        })
-        .await??;
+        heavy(move || kept.keep()).await??;
         Ok(())
     }
 }

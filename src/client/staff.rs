@@ -33,7 +33,7 @@ pub struct NewStaff {
     pub name: String,
     /// Roles to register.
     pub roles: Roles,
-    /// 0 for a person's first keys, one more at every change.
+    /// 1 for a person's first keys, one more at every change.
     pub key_epoch: u32,
 }
 
@@ -238,7 +238,9 @@ pub fn unlock_for(
     let (public, key) = open_file(file, passphrase)?;
     let session = SigningKey::generate(entropy);
     let agreement = AgreementKey::generate(entropy);
-    let not_before_s = now_s.saturating_sub(BACKDATE_S);
+    let length_s = u64::from(length_s.min(MAX_GRANT_S));
+    // A short session must not be over before it begins.
+    let not_before_s = now_s.saturating_sub(BACKDATE_S.min(length_s / 10));
     let grant = Grant {
         network: public.network,
         staff: public.staff,
@@ -246,7 +248,7 @@ pub fn unlock_for(
         session: session.public(),
         session_agreement: agreement.public(),
         not_before_s,
-        not_after_s: not_before_s.saturating_add(u64::from(length_s.min(MAX_GRANT_S))),
+        not_after_s: not_before_s.saturating_add(length_s),
         signature: Signature::from_bytes([0; 64]),
     }
     .signed(&key);
@@ -330,6 +332,9 @@ mod tests {
 
         let short = unlock_for(&file, &secret("open sesame"), now, 600, &mut entropy).unwrap();
         assert_eq!(short.grant().verify(&network(), &entry, now, 600), Ok(()));
+
+        let brief = unlock_for(&file, &secret("open sesame"), now, 60, &mut entropy).unwrap();
+        assert_eq!(brief.grant().verify(&network(), &entry, now + 54, 60), Ok(()));
 
         let wrong = unlock(&file, &secret("open sesamf"), now, &mut entropy).unwrap_err();
         assert!(matches!(wrong, UnlockError::Locked(_)), "{wrong}");

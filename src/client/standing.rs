@@ -2,7 +2,7 @@
 
 use crate::{
     branch::{Branch, BranchError},
-    group::Inner,
+    group::{Inner, locked},
     overview::{BranchView, BranchWord},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -16,6 +16,17 @@ const JUST_NOW_S: u64 = 3;
 const LAG_BLOCKS: u64 = 3;
 /// How far this machine's clock may be from the branches' without their tips looking old.
 const CLOCKS_APART_S: u64 = 5;
+
+/// What was found out of a branch's newest claim. The same claim again is the same, and nobody is asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// It is in the verified chain.
+    InChain { claim: Digest },
+    /// Another block than the verified one.
+    Conflict { claim: Digest },
+    /// The branch could not prove it while the verified chain ended at `head`.
+    Unproven { claim: Digest, head: u64 },
+}
 
 /// How a chain's claimed head stands to the verified chain.
 enum Standing {
@@ -125,6 +136,14 @@ impl Inner {
         }
     }
 
+    pub(crate) fn is_judged(&self, branch: &Branch, chain: Chain, judged: &Judged) -> bool {
+        locked(&self.judged).get(&(branch.id(), chain)) == Some(judged)
+    }
+
+    pub(crate) fn keep_judged(&self, branch: &Branch, chain: Chain, judged: Judged) {
+        locked(&self.judged).insert((branch.id(), chain), judged);
+    }
+
     async fn standing(&self, branch: &Arc<Branch>, chain: Chain, claim: &ChainStatus) -> Standing {
         let header = match Header::decode(&claim.header.0) {
             Ok(header)
@@ -147,19 +166,40 @@ impl Inner {
         };
         let Ok(trust) = self.trust(chain) else { return Standing::Unverified(String::new()) };
         let head = trust.head().header;
-        let certificate = claim.certificate.as_ref().map(|bytes| bytes.0.as_slice());
-        if let Err(error) = self.verified(chain, &claim.header.0, certificate, branch).await {
-            let known = trust.recent(header.height);
-            return match known {
-                Some(known) if known.digest != Digest::of(&claim.header.0) => Standing::Conflict,
-                _ => Standing::Unverified(error.to_string()),
-            };
+        if header.height > head.height {
+            // It was asked for the headers up to there when the chain was followed.
+            return Standing::Unverified(format!(
+                "it does not prove block {} of the {chain} chain",
+                header.height
+            ));
+        }
+        let digest = claim_digest(claim);
+        if self.is_judged(branch, chain, &Judged::Conflict { claim: digest }) {
+            return Standing::Conflict;
+        }
+        if !self.is_judged(branch, chain, &Judged::InChain { claim: digest }) {
+            let certificate = claim.certificate.as_ref().map(|bytes| bytes.0.as_slice());
+            if let Err(error) = self.verified(chain, &claim.header.0, certificate, branch).await {
+                let known = trust.recent(header.height);
+                if known.is_none_or(|known| known.digest == Digest::of(&claim.header.0)) {
+                    return Standing::Unverified(error.to_string());
+                }
+                self.keep_judged(branch, chain, Judged::Conflict { claim: digest });
+                return Standing::Conflict;
+            }
+            self.keep_judged(branch, chain, Judged::InChain { claim: digest });
         }
         let behind = head.height.saturating_sub(header.height);
         // All branches are asked in one moment: what was agreed within it cannot be everywhere yet.
         let just_now = self.clock.now_s().saturating_sub(head.time_s) <= JUST_NOW_S && behind <= LAG_BLOCKS;
         if behind == 0 || just_now { Standing::Newest } else { Standing::Behind(behind) }
     }
+}
+
+/// A claimed head with its certificate, to know it again.
+pub(crate) fn claim_digest(claim: &ChainStatus) -> Digest {
+    let certificate = claim.certificate.as_ref().map_or(&[][..], |bytes| bytes.0.as_slice());
+    Digest::of_parts(&[&claim.header.0, certificate])
 }
 
 /// A chain's part of a status.

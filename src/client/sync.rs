@@ -19,7 +19,7 @@ use wardline_wire::{CertifiedHeader, HEADERS_PER_REPLY_MAX, Handover, Headers, R
 
 /// How long to wait for the certificate of a block that was just made.
 const CERTIFY: Duration = Duration::from_millis(1500);
-/// How often to look for it.
+/// How soon to look for it again; then twice as long every time.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 /// Most pages that are fetched to reach an old header: about 130 000 blocks back.
 const PAGES_BACK: u64 = 256;
@@ -116,6 +116,7 @@ impl Inner {
 
     async fn follow_by(&self, trust: &Trust, branch: &Arc<Branch>, height: u64) -> Result<(), ClientError> {
         let give_up = Instant::now() + CERTIFY;
+        let mut pause = LOOK_AGAIN;
         loop {
             let before = trust.head().header.height;
             if before >= height {
@@ -143,7 +144,8 @@ impl Inner {
                         height, trust.chain
                     )));
                 }
-                tokio::time::sleep(LOOK_AGAIN).await;
+                tokio::time::sleep(pause).await;
+                pause *= 2;
             }
         }
     }

@@ -64,6 +64,11 @@ impl Tally {
         self.worsen(branch, AnswerState::Invalid { reason });
     }
 
+    /// It answered in truth, from an older state than another branch.
+    pub(crate) fn behind(&self, branch: u16, reason: String) {
+        self.worsen(branch, AnswerState::Behind { reason });
+    }
+
     /// It did not answer in time.
     pub(crate) fn silent(&self, branch: &Branch) {
         self.worsen(branch.id(), AnswerState::Silent { since_s: branch.last_answer_s() });
@@ -119,8 +124,9 @@ fn add(count: u32, things: usize) -> u32 {
 const fn weight(state: &AnswerState) -> u8 {
     match state {
         AnswerState::Answered => 0,
-        AnswerState::Silent { .. } => 1,
-        AnswerState::Refused { .. } => 2,
-        AnswerState::Invalid { .. } => 3,
+        AnswerState::Behind { .. } => 1,
+        AnswerState::Silent { .. } => 2,
+        AnswerState::Refused { .. } => 3,
+        AnswerState::Invalid { .. } => 4,
     }
 }

@@ -11,6 +11,9 @@ use rustls::{
 use std::{sync::Arc, time::Duration};
 use wardline_crypto::Digest;
 
+/// How long an unused connection is kept: branches close theirs after 10 seconds, and a request must not meet that.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// Accepts exactly one public key.
 #[derive(Debug)]
 struct Pin {
@@ -79,6 +82,7 @@ pub(crate) fn pinned(spki: Digest, connect: Duration) -> Result<reqwest::Client,
         .https_only(true)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(connect)
+        .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
         .build()
         .map_err(|error| error.to_string())

@@ -12,7 +12,7 @@ use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::AbortHandle,
 };
-use wardline_client::{Clock, FinalLookup, Group, Settings, read_staff_file, unlock_for};
+use wardline_client::{Clock, FinalLookup, Group, Settings, read_staff_file, session_length_s, unlock_for};
 use wardline_crypto::{OsEntropy, SecretBytes};
 use wardline_ledger::{Genesis, PatientId};
 use wardline_policy::{Purpose, RecordKind};
@@ -191,7 +191,10 @@ impl Effects {
                 }
             }
             Effect::EndSession => {
-                self.group = None;
+                if let Some(group) = self.group.take() {
+                    // Records on their way keep the group: not whom it was used to find.
+                    group.forget_people();
+                }
                 std::mem::take(&mut self.running).into_values().for_each(|task| task.abort());
             }
         }
@@ -245,7 +248,8 @@ fn open(context: &Context, choice: usize, passphrase: &SecretBytes) -> Outcome<(
     }
     let file = std::fs::read_to_string(path).map_err(unreadable)?;
     read_staff_file(&file).map_err(|error| in_words(&error))?;
-    let (now_s, length_s) = (context.clock.now_s(), context.genesis.policy.grant_max_s);
+    let now_s = context.clock.now_s();
+    let length_s = session_length_s(&context.settings, &context.genesis).map_err(|error| in_words(&error))?;
     let session =
         unlock_for(&file, passphrase, now_s, length_s, &mut OsEntropy).map_err(|error| in_words(&error))?;
     let staff = session.staff();

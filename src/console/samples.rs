@@ -41,7 +41,9 @@ pub const NAMES: &[&str] = &[
     "history",
     "history-mono",
     "history-faults",
+    "history-not-proven",
     "record",
+    "record-mismatch",
     "entry",
     "entry-mono",
     "entry-errors",
@@ -86,6 +88,17 @@ pub fn model(name: &str) -> Option<Model> {
         "history-faults" => {
             let mut model = with_history(data::history_with_faults());
             (0..5).for_each(|_| drop(press(&mut model, Key::Down)));
+            model
+        }
+        "history-not-proven" => {
+            let mut model = with_history(data::history_not_proven());
+            press(&mut model, Key::Char('n'));
+            model
+        }
+        "record-mismatch" => {
+            let mut model = with_history(data::history_not_proven());
+            press(&mut model, Key::Enter);
+            press(&mut model, Key::End);
             model
         }
         "record" => {

@@ -75,7 +75,8 @@ pub fn run(options: Options) -> Result<ExitCode> {
 /// The folder, and the guard that removes a temporary one.
 fn folder(dir: Option<&Path>) -> Result<(Option<Temporary>, PathBuf)> {
     match dir {
-        Some(dir) => Ok((None, dir.to_path_buf())),
+        // what the demo writes and prints must hold wherever the next command is run
+        Some(dir) => Ok((None, std::path::absolute(dir)?)),
         None => {
             let path = std::env::temp_dir().join(format!("wardline-demo-{}", std::process::id()));
             Ok((Some(Temporary(path.clone())), path))

@@ -31,7 +31,10 @@ pub async fn once(layout: &Layout, genesis: &Genesis, seed: u64, limit: Option<u
     let today = jiff::Zoned::now().date();
     let mut plan = people::plan(seed, &BRANCHES, today);
     plan.people.truncate(limit.unwrap_or(usize::MAX));
-    fs::write(layout.root.join("people.json"), directory(&plan)?)?;
+    let list = layout.root.join("people.json");
+    if !list.exists() {
+        network::write_private(&list, directory(&plan)?.as_bytes())?;
+    }
     let groups = importers(layout, genesis)?;
     let total = plan.people.iter().map(|person| person.records.len()).sum::<usize>();
     let mut progress = Progress::new(plan.people.len(), total);
@@ -93,10 +96,11 @@ fn importers(layout: &Layout, genesis: &Genesis) -> Result<Vec<Group>> {
         .iter()
         .map(|name| {
             let file = layout.staff(&format!("import-{}", name.to_lowercase()));
-            let session =
-                wardline_client::unlock(&access::read(&file)?, &passphrase, clock.now_s(), &mut OsEntropy)?;
             let mut settings = network::console_settings(layout, genesis);
             settings.state = settings.state.join(name.to_lowercase());
+            let length_s = wardline_client::session_length_s(&settings, genesis)?;
+            let (text, now_s) = (access::read(&file)?, clock.now_s());
+            let session = wardline_client::unlock_for(&text, &passphrase, now_s, length_s, &mut OsEntropy)?;
             Ok(Group::open(settings, genesis.clone(), session, clock.clone())?)
         })
         .collect()

@@ -81,15 +81,12 @@ async fn chains_are_followed_over_epochs_and_blocks_without_certificates() {
     // A second console goes on from the checkpoint on disk and asks for nothing before it.
     let again = net.group();
     assert_eq!(again.overview().side.unwrap().height, 4 * EPOCH + 3);
-    let headers = again.headers(Chain::Side, 5, 4).await.unwrap();
+    let headers = again.inner.walk_back(Chain::Side, 5, 8, None).await.unwrap();
     let ledger_digest = |height: usize| net.world.ledger(Chain::Side).blocks[height].header.digest();
     assert_eq!(
-        headers.iter().map(|view| view.digest).collect::<Vec<_>>(),
+        headers.iter().map(|known| known.digest).collect::<Vec<_>>(),
         (5..9).map(ledger_digest).collect::<Vec<_>>()
     );
-    let block = again.block(Chain::Side, 7).await.unwrap();
-    assert_eq!((block.header.digest, block.transactions.len()), (ledger_digest(7), 1));
-    assert!(again.block(Chain::Side, 99).await.is_err(), "no height above the verified one");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,10 +100,10 @@ async fn old_headers_that_are_not_linked_are_refused() {
         let other = forged(&ledger.blocks[2].header);
         ledger.blocks[2].bytes = other.encode();
     }
-    let error = group.headers(Chain::Side, 1, 3).await.unwrap_err();
+    let error = group.inner.walk_back(Chain::Side, 1, 3, None).await.unwrap_err();
     assert!(error.to_string().contains("not linked"), "{error}");
     assert_eq!(
-        group.headers(Chain::Side, 3, 2).await.unwrap().len(),
+        group.inner.walk_back(Chain::Side, 3, 4, None).await.unwrap().len(),
         2,
         "what is above the change is linked"
     );
@@ -165,6 +162,45 @@ async fn a_kept_checkpoint_of_another_network_or_damaged_is_refused_and_an_older
     assert!(matches!(open(), Some(ClientError::Trust(TrustError::OtherNetwork { .. }))));
     // The main chain's checkpoint is not the side chain's.
     std::fs::copy(net.folder.path().join("main.checkpoint"), &path).unwrap_or(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nothing_changes_a_branch_is_asked_once_for_each_refresh() {
+    let net = Net::start().await;
+    let first = net.group();
+    grow(&net, &first, 5);
+    first.refresh().await;
+    // This one has no headers in memory but the checkpoint's: a lagging branch's would have to be fetched.
+    let group = net.group();
+    net.turn(2, Vice::Lags);
+    net.turn(3, Vice::Forks);
+    net.turn(4, Vice::ForksWithTwo);
+    net.world.clock.0.fetch_add(100, Ordering::Relaxed);
+    let before = group.refresh().await;
+    let words = |overview: &crate::Overview| [2, 3, 4].map(|branch| word(overview, branch).0);
+    assert_eq!(words(&before), [BranchWord::Behind, BranchWord::Conflict, BranchWord::Invalid]);
+    let asked = || [1, 2, 3, 4, INSTITUTE].map(|branch| net.asked(branch, ""));
+    let counts = asked();
+    for _ in 0..3 {
+        assert_eq!(words(&group.refresh().await), words(&before));
+    }
+    assert_eq!(asked(), counts.map(|count| count + 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_proven_rules_say_how_long_a_session_lasts() {
+    let net = Net::start().await;
+    let (world, settings) = (&net.world, net.world.settings(net.folder.path()));
+    let genesis_says = world.genesis.policy.grant_max_s;
+    assert_eq!(crate::session_length_s(&settings, &world.genesis).unwrap(), genesis_says);
+    let group = net.group();
+    group.inner.refresh_registry().await.unwrap();
+    {
+        let mut registry = crate::group::locked(&group.inner.registry);
+        registry.rules.policy.grant_max_s = 600;
+        registry.keep().unwrap();
+    }
+    assert_eq!(crate::session_length_s(&settings, &world.genesis).unwrap(), 600);
 }
 
 #[tokio::test(flavor = "multi_thread")]

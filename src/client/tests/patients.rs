@@ -120,6 +120,102 @@ async fn with_the_home_branch_silent_two_shares_open_its_records() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_whole_key_hides_nothing_that_others_can_open() {
+    // From the home branch itself, and, while that is silent, from another one.
+    for (liar, silent) in [(1, None), (2, Some(1))] {
+        let net = Net::start().await;
+        let (group, patient, lookup) = prepared(&net, 4).await;
+        net.turn(liar, Vice::SpoilsKeys);
+        silent.into_iter().for_each(|branch| net.turn(branch, Vice::Silent));
+        let history = group.history(patient, &lookup).await.unwrap();
+        assert_eq!(states(&history), [RowState::Verified; 4], "branch {liar} lies");
+        let told = format!("key from Branch {liar}");
+        assert!(history.rows.iter().all(|row| row.notes.iter().all(|note| !note.contains(&told))));
+        if liar == 1 {
+            assert!(matches!(state_of(&history, 1), AnswerState::Invalid { .. }));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_older_than_what_was_verified_is_not_believed() {
+    let net = Net::start().await;
+    let (group, patient, lookup) = prepared(&net, 3).await;
+    let fresh = net.group();
+    group.add_records(vec![(patient, visit(9))]).await.remove(0).unwrap();
+    for branch in super::world::TRUSTED {
+        net.turn(branch, Vice::OldList(1));
+    }
+    // It proves, at the height of the lookup, that there are three.
+    let error = group.history(patient, &lookup).await.unwrap_err();
+    assert!(error.to_string().contains("older than what was verified"), "{error}");
+
+    // A console that has not verified the newer block: the longest proven list counts, and who gave less is told.
+    net.turn(4, Vice::None);
+    let history = fresh.history(patient, &lookup).await.unwrap();
+    assert_eq!((states(&history), history.total_links), (vec![RowState::Verified; 4], 4));
+    assert!(matches!(history.whole, Wholeness::Proven { .. }));
+    assert!(matches!(state_of(&history, 4), AnswerState::Answered));
+    let behind = [1, 2, 3].map(|branch| state_of(&history, branch).to_string());
+    assert!(behind.iter().all(|state| state.contains("3 of the patient's 4 records")), "{behind:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_on_which_the_chains_disagree_is_not_verified() {
+    let net = Net::start().await;
+    let (group, patient, lookup) = prepared(&net, 1).await;
+    let history = group.history(patient, &lookup).await.unwrap();
+    let row = &history.rows[0];
+    assert_eq!((row.version, row.author), (Some(1), Some(net.world.genesis.staff[0].id)));
+
+    let elsewhere = [(row.record, wardline_ledger::BranchId(3))];
+    let pointers = group.inner.pointers(&elsewhere).await.unwrap();
+    let rows = group.inner.rows(&elsewhere, &pointers, Default::default());
+    assert_eq!(rows[0].state, RowState::Mismatch);
+    assert!(rows[0].notes[0].contains("linked at Branch 3"), "{:?}", rows[0].notes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_is_proven_by_the_chain_and_forgotten_with_the_session() {
+    let net = Net::start().await;
+    let (group, patient, lookup) = prepared(&net, 1).await;
+    let reader = net.group();
+    assert_eq!(reader.proven_identity(patient, &lookup).await.unwrap(), None, "nobody was searched for");
+
+    // One branch alone answers, and puts another person under the patient.
+    let other = group.enrol(&super::records::identity("Impostor")).await.unwrap();
+    let impostor = net.servers[&2].vault.lock().unwrap()[other.bytes()].clone();
+    let honest = net.servers[&2].vault.lock().unwrap().insert(*patient.bytes(), impostor).unwrap();
+    [1, 3, 4].into_iter().for_each(|branch| net.turn(branch, Vice::Garbles));
+    let _ = reader.search("oka").await;
+    [1, 3, 4].into_iter().for_each(|branch| net.turn(branch, Vice::None));
+    assert_eq!(reader.proven_identity(patient, &lookup).await.unwrap(), None);
+    assert_eq!(reader.history(patient, &lookup).await.unwrap().identity, None);
+
+    net.servers[&2].vault.lock().unwrap().insert(*patient.bytes(), honest);
+    reader.search("oka").await.unwrap();
+    let proven = reader.proven_identity(patient, &lookup).await.unwrap().unwrap();
+    assert_eq!(proven.family.as_str(), "Okafor");
+    assert_eq!(reader.history(patient, &lookup).await.unwrap().identity, Some(proven));
+    reader.forget_people();
+    assert_eq!(reader.history(patient, &lookup).await.unwrap().identity, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_branch_alone_cannot_refuse_a_transaction() {
+    for vice in [Vice::RefusesTransactions, Vice::SaysRefused] {
+        let net = Net::start().await;
+        let group = net.group();
+        net.turn(1, vice);
+        let patient = enrolled(&group).await;
+        group.look_up(patient, Purpose::Treatment, "ward round").await.unwrap();
+        net.turn(2, vice);
+        let error = group.look_up(patient, Purpose::Treatment, "ward round").await.unwrap_err();
+        assert!(matches!(error, ClientError::Refused(_)), "{vice:?}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn withheld_keys_are_shown_as_withheld() {
     let net = Net::start().await;
     let (group, patient, lookup) = prepared(&net, 2).await;

@@ -134,8 +134,9 @@ async fn what_fails_names_the_step_and_trying_again_makes_no_second_record() {
     assert_eq!(links(&net, patient), 0, "nothing is linked before it is copied");
 
     net.turn(2, Vice::None);
+    net.turn(4, Vice::NamesOtherHome);
     let added = add(&group, patient, report(1)).await.0.unwrap();
-    assert_eq!(added.receipts, [1, 2], "forged receipts do not count");
+    assert_eq!(added.receipts, [1, 2], "receipts for another record or another home do not count");
     assert_eq!(links(&net, patient), 1);
     let kept = net.servers[&1].vault.lock().unwrap().len();
     assert_eq!(kept, 2, "one identity, one record");

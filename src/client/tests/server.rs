@@ -1,6 +1,6 @@
 //! A branch that answers over TLS as the wire says, with a vice when told to.
 
-use super::world::{EPOCH, TRUSTED, World, fresh16};
+use super::world::{At, EPOCH, TRUSTED, World, fresh16};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
@@ -10,12 +10,12 @@ use tokio::{
     net::TcpListener,
 };
 use wardline_crypto::{
-    Digest, Domain, Entropy, Held, OsEntropy, PublicKey, ReleaseContext, Signature, Stanza, WrapContext,
-    merkle, release, unwrap,
+    DataKey, Digest, Domain, Entropy, Held, OsEntropy, PublicKey, ReleaseContext, Signature, Stanza,
+    WrapContext, merkle, release, unwrap,
 };
 use wardline_ledger::{
-    BranchId, Canonical, Chain, Grant, Header, Key, LinkEntry, PatientId, Receipt, RecordEntry, RecordId,
-    SignedTip, decode_body, ends_epoch, state, tree,
+    BranchId, Canonical, Chain, Custody, Grant, Header, Key, LinkEntry, PatientEntry, PatientId, Receipt,
+    RecordEntry, RecordId, SignedTip, decode_body, ends_epoch, state, tree,
 };
 use wardline_wire::*;
 
@@ -39,8 +39,18 @@ pub(crate) enum Vice {
     WithholdsKeys,
     /// Releases wrong shares.
     SpoilsShares,
+    /// Releases a wrong key as a whole one.
+    SpoilsKeys,
+    /// Gives the list of the patient's records as it was that many blocks ago, proven there.
+    OldList(usize),
+    /// Refuses every transaction as against the ledger's rules.
+    RefusesTransactions,
+    /// Says of every transaction that it was refused.
+    SaysRefused,
     /// Signs receipts for another envelope.
     ForgesReceipts,
+    /// Signs receipts for a record of another home branch.
+    NamesOtherHome,
     /// Refuses to keep anything.
     KeepsNothing,
     /// Shows another head, with the certificate of the true one.
@@ -386,6 +396,9 @@ impl Server {
                 })
             }
             ["transactions"] => {
+                if self.vice() == Vice::RefusesTransactions {
+                    return problem(422, "made-up", "against a rule that nobody made");
+                }
                 let submission: Submission = serde_json::from_slice(body).unwrap();
                 let id = Digest::of(&submission.transaction.0);
                 if find(world, chain, id).is_some() {
@@ -397,6 +410,10 @@ impl Server {
                 }
             }
             ["transactions", id] => {
+                if self.vice() == Vice::SaysRefused {
+                    let (code, message) = ("made-up".to_owned(), "a rule that nobody made".to_owned());
+                    return ok(&Finality::Refused { code, message });
+                }
                 let found = find(world, chain, id.parse().unwrap());
                 ok(&found.filter(|_| self.vice() != Vice::NeverFinal).unwrap_or(Finality::Unknown))
             }
@@ -438,7 +455,10 @@ impl Server {
         let size = keep.envelope.0.len() as u32;
         let signed = if self.vice() == Vice::ForgesReceipts { Digest::ZERO } else { pointer };
         let signing = &world.keys[&self.id].signing;
-        let receipt = Receipt::sign(signing, &world.network, &record, &signed, size, BranchId(self.id));
+        let home = if self.vice() == Vice::NamesOtherHome { BranchId(3) } else { BranchId(keep.home) };
+        let version = keep.version;
+        let custody = Custody { network: world.network, record, version, home, pointer: signed, size };
+        let receipt = Receipt::signed(&custody, BranchId(self.id), signing);
         let mut vault = self.vault.lock().unwrap();
         let new = vault
             .insert(
@@ -509,6 +529,9 @@ impl Server {
             OsEntropy.fill(&mut bytes[2..]);
             held = Held::decode(&bytes).unwrap();
         }
+        if self.vice() == Vice::SpoilsKeys {
+            held = Held::Whole(DataKey::generate(&mut OsEntropy));
+        }
         let context = ReleaseContext {
             network: world.network,
             branch: self.id,
@@ -551,17 +574,21 @@ impl Server {
             .map(|(record, link)| (link.index, record, link.branch.0))
             .collect();
         links.sort_unstable();
+        let back = if let Vice::OldList(blocks) = self.vice() { blocks } else { 0 };
+        let head = &ledger.blocks[ledger.blocks.len() - 1 - back];
+        let patient = prove_at(&ledger, head.header.height, &Key::Patient(query.patient).bytes());
+        let entry = PatientEntry::decode(&patient.value.as_ref().unwrap().0).unwrap();
         match self.vice() {
+            Vice::OldList(_) => links.truncate(usize::try_from(entry.links.size()).unwrap()),
             Vice::OmitsLink => drop(links.remove(0)),
             Vice::ReordersLinks => links.swap(0, 1),
             Vice::MovesLinks => links[0].2 = 3,
             _ => {}
         }
-        let head = ledger.head();
         ok(&Links {
             header: head.bytes.clone().into(),
             certificate: head.certificate.clone().map(Into::into),
-            patient: prove(&ledger, &Key::Patient(query.patient).bytes()),
+            patient,
             records: links.iter().map(|link| link.1).collect(),
             branches: links.iter().map(|link| link.2).collect(),
         })
@@ -569,7 +596,11 @@ impl Server {
 }
 
 fn prove(ledger: &super::world::Ledger, key: &[u8]) -> ProvenValue {
-    let (value, proof) = tree::prove(ledger, ledger.height(), key).unwrap();
+    prove_at(ledger, ledger.height(), key)
+}
+
+fn prove_at(ledger: &super::world::Ledger, height: u64, key: &[u8]) -> ProvenValue {
+    let (value, proof) = tree::prove(&At(ledger, height), height, key).unwrap();
     ProvenValue { value: value.map(Into::into), proof: proof.bytes().into() }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Ledger {
     pub(crate) values: BTreeMap<Vec<u8>, Vec<u8>>,
     nodes: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) blocks: Vec<Block>,
+    /// What each block changed, to answer for earlier heights too.
+    changes: Vec<state::Changes>,
     handovers: BTreeMap<u64, Handover>,
 }
 
@@ -69,6 +71,22 @@ impl TreeNodes for Ledger {
     }
 }
 
+/// A ledger as it was at a height.
+pub(crate) struct At<'a>(pub(crate) &'a Ledger, pub(crate) u64);
+
+impl StateView for At<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateUnavailable> {
+        let by_then = self.0.changes.iter().take(usize::try_from(self.1).unwrap() + 1);
+        Ok(by_then.rev().find_map(|changes| changes.get(key)).cloned().flatten())
+    }
+}
+
+impl TreeNodes for At<'_> {
+    fn node(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateUnavailable> {
+        self.0.node(key)
+    }
+}
+
 impl Ledger {
     fn begin(genesis: &Genesis, chain: Chain) -> Self {
         let first = genesis.block(chain).unwrap();
@@ -78,6 +96,7 @@ impl Ledger {
             values: BTreeMap::new(),
             nodes: BTreeMap::new(),
             blocks: vec![block],
+            changes: Vec::new(),
             handovers: BTreeMap::new(),
         };
         ledger.apply(first.changes, &first.tree);
@@ -85,12 +104,13 @@ impl Ledger {
     }
 
     fn apply(&mut self, changes: state::Changes, tree: &TreeUpdate) {
-        for (key, value) in changes {
+        for (key, value) in changes.clone() {
             match value {
                 Some(value) => self.values.insert(key, value),
                 None => self.values.remove(&key),
             };
         }
+        self.changes.push(changes);
         self.nodes.extend(tree.nodes.iter().cloned());
         if let Some(handover) = &tree.handover {
             self.handovers.insert(handover.epoch, handover.clone());
@@ -171,7 +191,7 @@ impl World {
             signing: signing.public(),
             agreement: AgreementKey::generate(&mut OsEntropy).public(),
             roles: Roles::of(roles),
-            key_epoch: 0,
+            key_epoch: 1,
             active: true,
         };
         let administrators: Vec<SigningKey> = (0..2).map(|_| SigningKey::generate(&mut OsEntropy)).collect();

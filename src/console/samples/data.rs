@@ -5,7 +5,7 @@ use wardline_client::{
     RowState, SearchOutcome, Wholeness,
 };
 use wardline_crypto::Digest;
-use wardline_ledger::{LookupId, PatientId, RecordId};
+use wardline_ledger::{LookupId, PatientId, RecordId, StaffId};
 use wardline_record::{
     AdmissionClass, Allergy, AllergyCategory, Body, Decimal, Diagnosis, DiagnosisRank, Finding, Flag,
     Identity, LaboratoryResult, Measurement, Mrn, Practitioner, Prescription, PrescriptionItem, Receipt,
@@ -254,6 +254,8 @@ fn row(number: u8, branch: u16, state: RowState, record: Record) -> Row {
         state,
         opened: opened.then_some(record),
         pointer: agreed.then(|| Digest::of(&[number])),
+        version: agreed.then_some(1),
+        author: agreed.then(|| StaffId::from_bytes([0x5a; 16])),
         main_height: agreed.then(|| 1190 - 13 * u64::from(number)),
         opened_from: opened.then_some(branch),
         notes: Vec::new(),
@@ -356,8 +358,11 @@ pub fn history_with_faults() -> History {
                 row.notes.push("West served a changed copy; opened from East".into());
             }
             RowState::NotAgreed => {
-                (row.main_height, row.pointer) = (None, None);
+                (row.main_height, row.pointer, row.version, row.author) = (None, None, None, None);
                 row.notes.push("kept at North, waiting for the quorum".into());
+            }
+            RowState::Mismatch => {
+                row.notes.push("linked at North, and the main chain has it from East".into())
             }
             RowState::Withheld | RowState::Unreachable | RowState::Damaged => {
                 (row.opened, row.opened_from) = (None, None);
@@ -368,6 +373,20 @@ pub fn history_with_faults() -> History {
     history.rows.sort_by_key(|row| row.opened.is_some());
     history.whole = Wholeness::NotProven { reason: "the side chain could not be read at 3381".into() };
     history.branches = south_silent(9);
+    history
+}
+
+/// A history whose patient is somebody else than the search showed, with a record that may be another patient's.
+pub fn history_not_proven() -> History {
+    let mut history = history();
+    history.identity = None;
+    history.whole =
+        Wholeness::NotProven { reason: "the two chains name different branches for 1 of the records".into() };
+    if let Some(row) = history.rows.first_mut() {
+        row.state = RowState::Mismatch;
+        row.version = Some(2);
+        row.notes.push("linked at North, and the main chain has it from East".into());
+    }
     history
 }
 
@@ -391,6 +410,7 @@ pub fn hostile_history() -> History {
             row.opened = Some(record("2026-02-27", &evil, &evil, allergy(&evil, &evil, Severity::Mild)));
         }
     }
+    history.identity = Some(hostile_patient());
     history.whole = Wholeness::NotProven { reason: evil.clone() };
     for branch in &mut history.branches {
         branch.name.clone_from(&evil);

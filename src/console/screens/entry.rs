@@ -174,11 +174,9 @@ impl Entry {
 
 /// Opens the form for the patient whose history is open, or the one that is under way for that patient.
 pub fn open(model: &mut Model) {
-    let Some((patient, identity)) =
-        model.history.as_ref().map(|screen| (screen.patient, screen.identity.clone()))
-    else {
-        return;
-    };
+    let Some(screen) = &model.history else { return };
+    let Ok(identity) = screen.proven() else { return };
+    let (patient, identity) = (screen.patient, identity.clone());
     let Some(owner) = model.who.as_ref().map(|who| who.staff) else { return };
     match &model.entry {
         Some(entry) if entry.patient != patient && entry.is_sending() => {
@@ -241,8 +239,22 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Why the form may not be sent: the history that is open says that its patient is somebody else.
+fn unproven(model: &Model) -> Option<String> {
+    let entry = model.entry.as_ref()?;
+    let screen = model.history.as_ref().filter(|screen| screen.patient == entry.patient)?;
+    match screen.proven() {
+        Ok(identity) if *identity == entry.identity => None,
+        Ok(_) => Some("The form was begun under another identity of this patient: begin a new one.".into()),
+        Err(why) => Some(why),
+    }
+}
+
 /// Checks the form; shows what will be sealed, where, on which assent, and asks.
 fn review(model: &mut Model) {
+    if let Some(why) = unproven(model) {
+        return model.say(Tone::Bad, why);
+    }
     let Some(entry) = &mut model.entry else { return };
     entry.tried = true;
     match entry.records(model.now_s) {
@@ -282,6 +294,10 @@ fn review(model: &mut Model) {
 
 /// Sends what the form makes; asked and answered before.
 pub fn send(model: &mut Model) -> Vec<Effect> {
+    if let Some(why) = unproven(model) {
+        model.say(Tone::Bad, why);
+        return Vec::new();
+    }
     let pending = model.pending();
     let Some(entry) = &mut model.entry else { return Vec::new() };
     let Ok(made) = entry.records(model.now_s) else { return Vec::new() };

@@ -36,7 +36,7 @@ const COLUMNS: &[Column] = &[
 pub struct HistoryScreen {
     /// The patient.
     pub patient: PatientId,
-    /// Who that is, as the search opened it.
+    /// Who that is, as the search opened it; drawn as the patient's only where the history proves it.
     pub identity: Identity,
     /// The lookup under which everything is asked.
     pub lookup: FinalLookup,
@@ -56,6 +56,21 @@ impl HistoryScreen {
     /// The rows, none before the first answer.
     pub fn rows(&self) -> &[Row] {
         self.history.as_ref().map_or(&[], |history| &history.rows)
+    }
+
+    /// Who the patient is proven to be.
+    ///
+    /// # Errors
+    /// Why nothing may be written for the patient.
+    pub fn proven(&self) -> Result<&Identity, String> {
+        let history = self.history.as_ref().ok_or("Wait: who this patient is is not proven yet.")?;
+        patient::proven(history, &self.identity).ok_or_else(|| {
+            format!(
+                "{}: the side chain does not hold the identity that the search showed. Search again before you \
+                 write anything.",
+                patient::NOT_PROVEN
+            )
+        })
     }
 }
 
@@ -174,6 +189,10 @@ fn new_visit(model: &mut Model) -> Vec<Effect> {
             model.say(Tone::Warning, format!("You cannot write records: {why}."));
             return Vec::new();
         }
+    }
+    if let Some(Err(why)) = model.history.as_ref().map(HistoryScreen::proven) {
+        model.say(Tone::Bad, why);
+        return Vec::new();
     }
     super::entry::open(model);
     Vec::new()
@@ -294,7 +313,7 @@ pub fn tone(state: RowState) -> Tone {
     match state {
         RowState::Verified => Tone::Good,
         RowState::Withheld | RowState::NotAgreed | RowState::Unreachable => Tone::Warning,
-        RowState::Altered | RowState::Damaged => Tone::Bad,
+        RowState::Altered | RowState::Damaged | RowState::Mismatch => Tone::Bad,
     }
 }
 
@@ -307,6 +326,7 @@ pub fn meaning(state: RowState) -> &'static str {
         RowState::NotAgreed => "not on the main chain yet",
         RowState::Unreachable => "no branch that answers has it with a key",
         RowState::Damaged => "agreed and fetched, and it does not open",
+        RowState::Mismatch => "the two chains disagree on it",
     }
 }
 

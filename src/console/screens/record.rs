@@ -116,6 +116,12 @@ fn lines(open: &Row, history: &History, columns: u16) -> Vec<(String, String, To
     add("", "", Tone::Plain);
     let branch = if open.branch_name.is_empty() { "not known" } else { &open.branch_name };
     add("Made at", branch, Tone::Plain);
+    if let Some(author) = open.author {
+        add("Stored by", &format!("staff {author}"), Tone::Plain);
+    }
+    if let Some(version) = open.version.filter(|version| *version > 1) {
+        add("Version", &format!("{version}: what was kept first was replaced"), Tone::Warning);
+    }
     let from = open.opened_from.map(|from| {
         let answer = history.branches.iter().find(|answer| answer.branch == from);
         answer.map_or_else(|| format!("branch {from}"), |answer| answer.name.clone())

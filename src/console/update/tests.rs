@@ -467,6 +467,31 @@ fn another_patients_unsent_form_is_asked_about() {
 }
 
 #[test]
+fn nothing_is_written_for_a_patient_who_is_not_proven() {
+    let mut model = state("history-not-proven");
+    assert_eq!((model.screen, model.entry.is_none()), (Screen::History, true));
+    assert!(model.notice.as_ref().unwrap().text.contains("IDENTITY NOT PROVEN"));
+    // Proven to be somebody else than the search showed: no better.
+    let screen = model.history.as_mut().unwrap();
+    screen.history.as_mut().unwrap().identity = Some(samples::hostile_patient());
+    press(&mut model, Key::Char('n'));
+    assert!(model.entry.is_none());
+    // Not fetched yet: not proven yet.
+    model.history.as_mut().unwrap().history = None;
+    press(&mut model, Key::Char('n'));
+    assert!(model.entry.is_none() && model.notice.as_ref().unwrap().text.contains("not proven yet"));
+
+    // A form that was begun when it was proven is not sent once it is not.
+    let mut model = samples::full_entry();
+    press(&mut model, Key::Ctrl('s'));
+    model.history.as_mut().unwrap().history.as_mut().unwrap().identity = None;
+    assert!(press(&mut model, Key::Char('y')).is_empty());
+    assert!(!model.entry.as_ref().unwrap().is_sending());
+    press(&mut model, Key::Ctrl('s'));
+    assert!(model.dialogs.is_empty());
+}
+
+#[test]
 fn fields_are_walked_by_tab_and_arrows_and_sections_by_pages() {
     let mut model = samples::full_entry();
     let focus = |model: &Model| model.entry.as_ref().unwrap().focus;

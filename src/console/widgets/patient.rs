@@ -96,17 +96,39 @@ fn in_a_line(present: &[(Option<Severity>, String)]) -> String {
     if present.len() > 1 { format!("{} known: {list}", present.len()) } else { list }
 }
 
-/// Draws the three lines. Without a history the allergies were not fetched, and it says so.
+/// Said loudly instead of a name that nothing proves.
+pub const NOT_PROVEN: &str = "IDENTITY NOT PROVEN";
+
+/// Who the side chain proves the patient to be, when that is whom the search showed.
+pub fn proven<'a>(history: &'a History, searched: &Identity) -> Option<&'a Identity> {
+    history.identity.as_ref().filter(|identity| *identity == searched)
+}
+
+/// Draws the three lines. Without a history neither the name is proven nor the allergies fetched, and it says so.
 pub fn draw(
     canvas: &mut Canvas<'_>,
     area: Rect,
-    identity: &Identity,
+    searched: &Identity,
     history: Option<&History>,
     now_s: u64,
     zone: &TimeZone,
 ) {
-    let rest = canvas.write(indent(row(area, 0), 1), &identity.name(), Tone::Strong);
-    canvas.write(indent(rest, 2), &particulars(identity), Tone::Plain);
+    let line = indent(row(area, 0), 1);
+    match history.map(|history| proven(history, searched)) {
+        Some(Some(identity)) => {
+            let rest = canvas.write(line, &identity.name(), Tone::Strong);
+            canvas.write(indent(rest, 2), &particulars(identity), Tone::Plain);
+        }
+        Some(None) => {
+            let text = format!("{NOT_PROVEN}: the search showed {}, the chain does not", searched.name());
+            canvas.write(line, &text, Tone::Bad);
+        }
+        None => {
+            let rest = canvas.write(line, &searched.name(), Tone::Strong);
+            let text = format!("not proven yet, {}", particulars(searched));
+            canvas.write(indent(rest, 2), &text, Tone::Plain);
+        }
+    }
 
     let (text, tone) = match history {
         Some(history) => Allergies::of(history).line(),
@@ -158,6 +180,7 @@ fn missing(branch: &BranchAnswer, now_s: u64, zone: &TimeZone) -> Option<String>
             format!("silent since {}", clock_time(*since_s, now_s, zone))
         }
         AnswerState::Silent { since_s: None } => "silent".to_owned(),
+        AnswerState::Behind { reason } => format!("behind ({reason})"),
         AnswerState::Refused { reason } => format!("refused ({reason})"),
         AnswerState::Invalid { reason } => format!("INVALID ({reason})"),
     };
