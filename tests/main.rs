@@ -7,4 +7,5 @@ mod architecture;
 mod bad_input;
 mod demo;
 mod main_job;
+mod tampering;
 mod terminal;

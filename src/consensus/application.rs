@@ -38,11 +38,14 @@ pub trait Application: Send + Sync + 'static {
     /// new, `Ok(false)` when it waits already or is in a block; the error is for the submitter.
     fn admit(&self, transaction: &[u8]) -> Result<bool, String>;
 
-    /// Waiting transactions, oldest first, of at most `max_bytes` together.
+    /// Waiting transactions, oldest first, of at most `max_bytes` together, to be sent to the peers
+    /// again. Asked every second while busy, also where nothing is ever proposed: the place to
+    /// forget those that would be refused by now, such as those of a grant that has ended.
     fn waiting(&self, max_bytes: usize) -> Vec<Bytes>;
 
     /// Whether there is something to agree on: waiting transactions, or an epoch to be filled up
     /// because a change waits for its end. While no validator is busy the chain stands still.
+    /// Asked again whenever there was nothing to propose, and after each `waiting`.
     fn busy(&self) -> bool;
 
     /// Makes the block that follows `parent`, or `None` when there is nothing to propose.

@@ -38,7 +38,6 @@ use futures::{
 };
 use rand_core::CryptoRng;
 use std::{num::NonZeroU64, sync::Arc, time::Duration};
-use tokio::sync::watch;
 
 /// A running chain. Clones are the same chain.
 #[derive(Clone)]
@@ -50,11 +49,6 @@ impl Chain {
     /// is allowed.
     pub fn submit(&self, transaction: Bytes) -> Result<bool, String> {
         self.0.submit(transaction)
-    }
-
-    /// The applied height, to be awaited for changes from any tokio runtime.
-    pub fn applied_changes(&self) -> watch::Receiver<u64> {
-        self.0.applied_changes()
     }
 
     /// False once the chain was stopped or a task of it has ended or panicked (the log says why):

@@ -20,7 +20,7 @@ use commonware_consensus::{
     types::{Epoch, FixedEpocher, Height, ViewDelta},
 };
 use commonware_cryptography::{
-    Sha256,
+    Sha256, Signer as _,
     certificate::{Provider, Scheme as _, Scoped},
     ed25519::{PrivateKey, PublicKey},
 };
@@ -41,6 +41,8 @@ use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
 pub(crate) const UNACKNOWLEDGED: NonZeroUsize = NZUsize!(16);
 /// Epochs whose validators are kept in memory.
 const KEPT: usize = 16;
+/// Before the key in the mark of one that was in use before the storage was there.
+const LOST: &[u8] = b"lost";
 
 /// The validators of each epoch as signing schemes, asked of the application when needed.
 #[derive(Clone)]
@@ -104,9 +106,11 @@ impl Provider for Schemes {
 /// Whether this node may vote under its key.
 ///
 /// What it voted for is in the engine's storage; a validator that lost it and votes again could
-/// vote for two blocks of one view. The key leaves a mark in the storage when it is first seen,
-/// before it can have voted. If the mark is missing although the chain that the application knows
-/// has this key as a validator, the storage was lost: the node follows, and needs a new key.
+/// vote for two blocks of one view. A key leaves a mark in the storage when it is first seen, before
+/// it can have voted. If there is no mark at all although the chain that the application knows has
+/// this key as a validator, the storage was lost: the node follows, and needs a new key. That too is
+/// marked. A mark of another key shows that the storage is older than the use of this one, as after
+/// a key was replaced: then nothing was lost.
 pub(crate) async fn may_vote<E: Storage>(
     context: &E,
     host: &Host,
@@ -114,25 +118,24 @@ pub(crate) async fn may_vote<E: Storage>(
     key: &PublicKey,
 ) -> Result<bool, Error> {
     let partition = format!("{partition}-voter");
-    let marked = match context.scan(&partition).await {
-        Ok(marks) => marks.iter().any(|mark| mark.as_slice() == key.as_ref()),
-        Err(Error::PartitionMissing(_)) => false,
+    let marks = match context.scan(&partition).await {
+        Ok(marks) => marks,
+        Err(Error::PartitionMissing(_)) => Vec::new(),
         Err(error) => return Err(error),
     };
-    if marked {
-        return Ok(true);
+    let (seen, lost) = (key.to_vec(), [LOST, key.as_ref()].concat());
+    if marks.contains(&seen) || marks.contains(&lost) {
+        return Ok(marks.contains(&seen));
     }
     let application = host.application();
     let (height, _) = application.applied();
     let epoch = height.saturating_add(1) / application.epoch_length().max(1);
     let votes =
         application.validators(epoch).is_some_and(|keys| keys.iter().any(|known| known[..] == *key.as_ref()));
-    if height > 0 && votes {
-        return Ok(false);
-    }
-    let (mark, _) = context.open(&partition, key.as_ref()).await?;
+    let may_vote = !marks.is_empty() || height == 0 || !votes;
+    let (mark, _) = context.open(&partition, if may_vote { &seen } else { &lost }).await?;
     mark.sync().await?;
-    Ok(true)
+    Ok(may_vote)
 }
 
 /// What one run of the engine needs from the chain.
@@ -219,9 +222,10 @@ where
         }
     }
 
-    /// Where the votes of an epoch are kept.
+    /// Where the votes of an epoch are kept: for each key apart, as the engine panics over votes of
+    /// its own that another key has signed.
     fn journal(&self, epoch: u64) -> String {
-        format!("{}-votes-{epoch}", self.partition)
+        format!("{}-votes-{epoch}-{}", self.partition, self.schemes.signer.public_key())
     }
 
     async fn start(&mut self, context: &E, epoch: u64, scheme: Scheme, root: Digest) -> Option<Handle<()>> {

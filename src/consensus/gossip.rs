@@ -85,7 +85,14 @@ pub(crate) async fn send_transactions<E: Clock + Spawner>(
             Some(0) => return,
             Some(_) => std::mem::take(&mut fresh),
             None => {
-                let waiting = host.call(&context, move |host| host.application().waiting(max_bytes)).await;
+                // What waits may have become void with time, on all nodes at once: only leaders are
+                // asked for a proposal, the others find out here.
+                let waiting = host.call(&context, move |host| {
+                    let waiting = host.application().waiting(max_bytes);
+                    host.ask_busy();
+                    waiting
+                });
+                let waiting = waiting.await;
                 let Some(waiting) = waiting else { return };
                 waiting
             }

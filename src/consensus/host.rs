@@ -12,9 +12,8 @@ use commonware_runtime::Spawner;
 use commonware_utils::{channel::mpsc, sync::Mutex};
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
-use tokio::sync::watch;
 
 /// What came of asking for a block.
 pub(crate) enum Proposal {
@@ -50,7 +49,7 @@ pub(crate) struct Host {
     /// The last height that the engine handed over and that is applied.
     pub(crate) delivered: Watched<u64>,
     outbox: mpsc::UnboundedSender<Bytes>,
-    applied: watch::Sender<u64>,
+    applied: AtomicU64,
     healthy: AtomicBool,
 }
 
@@ -63,7 +62,7 @@ impl Host {
         transaction_bytes: usize,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Bytes>) {
         let (outbox, submitted) = mpsc::unbounded_channel();
-        let applied = watch::Sender::new(application.applied().0);
+        let applied = AtomicU64::new(application.applied().0);
         let host = Self {
             name,
             application,
@@ -153,6 +152,16 @@ impl Host {
         now_ms: u64,
         fill: bool,
     ) -> Proposal {
+        let proposal = self.ask_proposal(parent, pending, now_ms, fill);
+        if matches!(proposal, Proposal::Nothing) {
+            // What waited may have been refused just now. Were this node still busy then, the clocks
+            // would run and view after view be skipped until a transaction came.
+            self.ask_busy();
+        }
+        proposal
+    }
+
+    fn ask_proposal(&self, parent: &BoundBlock, pending: &[BoundBlock], now_ms: u64, fill: bool) -> Proposal {
         let _turn = self.turn.lock();
         let (height, digest) = self.applied();
         let pending = unapplied(pending, height);
@@ -201,7 +210,7 @@ impl Host {
             let _turn = self.turn.lock();
             self.application.apply(block.block());
         }
-        self.applied.send_replace(self.application.applied().0);
+        self.applied.store(self.application.applied().0, Ordering::Release);
         self.ask_busy();
         // What was pending may have left something to propose, such as the end of an epoch.
         self.arrivals.update(|count| count + 1);
@@ -214,11 +223,7 @@ impl Host {
 
     /// The height up to which the application has applied blocks.
     pub(crate) fn applied_height(&self) -> u64 {
-        *self.applied.borrow()
-    }
-
-    pub(crate) fn applied_changes(&self) -> watch::Receiver<u64> {
-        self.applied.subscribe()
+        self.applied.load(Ordering::Acquire)
     }
 
     pub(crate) fn healthy(&self) -> bool {

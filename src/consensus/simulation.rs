@@ -102,8 +102,8 @@ pub struct Simulation {
     oracle: Oracle<PublicKey, Context>,
     nodes: Vec<Option<Node>>,
     starts: u64,
-    /// How often each node's engine has lost its files.
-    wipes: Vec<u64>,
+    /// Prefix of each node's files in the engine's storage.
+    files: Vec<String>,
 }
 
 struct Node {
@@ -130,8 +130,8 @@ impl Simulation {
             simulated::Network::new_with_peers(context.child("network"), config, keys.clone()).await;
         network.start();
         let nodes = keys.iter().map(|_| None).collect();
-        let wipes = vec![0; keys.len()];
-        let mut simulation = Self { context, scenario, keys, oracle, nodes, starts: 0, wipes };
+        let files = (0..keys.len()).map(|node| format!("node-{node}-0")).collect();
+        let mut simulation = Self { context, scenario, keys, oracle, nodes, starts: 0, files };
         simulation.heal().await;
         simulation
     }
@@ -144,7 +144,7 @@ impl Simulation {
         self.crash(node).await;
         let unused = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut config = ChainConfig::new("chain", self.scenario.namespace.clone(), seed, unused, bind);
-        config.partition = format!("node-{node}-{}", self.wipes.get(node).copied().unwrap_or_default());
+        config.partition = self.files.get(node).ok_or("no such node")?.clone();
         config.leader_timeout = self.scenario.leader_timeout;
         config.tip_interval = self.scenario.tip_interval;
         config.limits = self.scenario.limits.clone();
@@ -187,8 +187,20 @@ impl Simulation {
     /// Ends a node at once and loses the engine's files, but not what the application has stored.
     pub async fn wipe(&mut self, node: usize) {
         self.crash(node).await;
-        if let Some(wipes) = self.wipes.get_mut(node) {
-            *wipes += 1;
+        if let Some(files) = self.files.get_mut(node) {
+            // No other files have this name: every start has a new number.
+            *files = format!("node-{node}-{}", self.starts + 1);
+        }
+    }
+
+    /// Ends two nodes at once and hands the engine's files of `from` on to `to`: a node that is
+    /// started again with another key.
+    pub async fn hand_over(&mut self, from: usize, to: usize) {
+        self.crash(from).await;
+        self.crash(to).await;
+        let left = self.files.get(from).cloned();
+        if let (Some(left), Some(files)) = (left, self.files.get_mut(to)) {
+            *files = left;
         }
     }
 
@@ -248,9 +260,7 @@ impl Simulation {
 
     /// The applied height of every node, `None` of one that is down.
     pub fn heights(&self) -> Vec<Option<u64>> {
-        (0..self.nodes.len())
-            .map(|node| self.chain(node).map(|chain| *chain.applied_changes().borrow()))
-            .collect()
+        (0..self.nodes.len()).map(|node| self.chain(node).map(|chain| chain.0.applied_height())).collect()
     }
 
     /// The metrics of all nodes in Prometheus' text form.

@@ -88,12 +88,18 @@ pub(super) fn change_validators(to: &[u8]) -> Bytes {
     [b"validators ", to].concat().into()
 }
 
+/// Starts a transaction that every node admits and then refuses when it is to propose it, as when a
+/// grant ends in between.
+pub(super) const VOID: &[u8] = b"void ";
+
 /// How a dishonest node's proposals are wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Mischief {
     State,
     Body,
     Height,
+    /// Like `Body`, but it also votes for such blocks and applies them.
+    Forgery,
 }
 
 #[derive(Default)]
@@ -101,6 +107,7 @@ pub(super) struct Disk {
     pub(super) blocks: Vec<Block>,
     pub(super) certificates: BTreeMap<u64, Bytes>,
     pub(super) waiting: Vec<Bytes>,
+    refused: BTreeSet<Bytes>,
     done: BTreeSet<Bytes>,
     validators: BTreeMap<u64, Vec<u8>>,
     change: Option<Vec<u8>>,
@@ -153,7 +160,9 @@ impl Ledger {
         let (state, shown, number) = match self.mischief {
             None => (state, body.clone(), height(parent) + 1),
             Some(Mischief::State) => ([7; 32], body.clone(), height(parent) + 1),
-            Some(Mischief::Body) => (state, b"\0\0\0\x04junk".to_vec(), height(parent) + 1),
+            Some(Mischief::Body | Mischief::Forgery) => {
+                (state, b"\0\0\0\x04junk".to_vec(), height(parent) + 1)
+            }
             Some(Mischief::Height) => (state, body.clone(), height(parent) + 1 + FALSE_HEIGHT),
         };
         let header = header(&hash(&[&parent.header]), number, now_ms, &body, &state);
@@ -161,7 +170,10 @@ impl Ledger {
     }
 
     fn valid(&self, disk: &Disk, transaction: &[u8]) -> bool {
-        !transaction.is_empty() && transaction.len() <= 65_536 && !disk.done.contains(transaction)
+        !transaction.is_empty()
+            && transaction.len() <= 65_536
+            && !disk.done.contains(transaction)
+            && !disk.refused.contains(transaction)
     }
 }
 
@@ -201,7 +213,11 @@ impl Application for Ledger {
     }
 
     fn propose(&self, parent: &Block, pending: &[Block], now_ms: u64) -> Option<Block> {
-        let disk = self.disk.lock();
+        let mut disk = self.disk.lock();
+        if pending.is_empty() {
+            let void = disk.waiting.extract_if(.., |t| t.starts_with(VOID)).collect::<Vec<_>>();
+            disk.refused.extend(void);
+        }
         let taken: BTreeSet<Bytes> = pending.iter().flat_map(|block| transactions(&block.body)).collect();
         let mut room = MAX_BODY;
         let chosen: Vec<Bytes> = disk
@@ -220,6 +236,9 @@ impl Application for Ledger {
     }
 
     fn verify(&self, block: &Block, pending: &[Block], now_ms: u64) -> bool {
+        if self.mischief == Some(Mischief::Forgery) {
+            return true;
+        }
         let disk = self.disk.lock();
         let genesis = self.genesis();
         let parent = pending.last().or(disk.blocks.last()).unwrap_or(&genesis);
@@ -236,6 +255,12 @@ impl Application for Ledger {
         let (applied, digest) = self.applied();
         let number = height(block);
         if number <= applied {
+            return;
+        }
+        if self.mischief == Some(Mischief::Forgery) {
+            let mut disk = self.disk.lock();
+            disk.waiting.clear();
+            disk.blocks.push(block.clone());
             return;
         }
         assert_eq!(

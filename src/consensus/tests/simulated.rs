@@ -1,8 +1,8 @@
 //! Whole networks in simulated time: what must not happen, does not, and what must go on, goes on.
 
 use super::ledger::{
-    Hash, Kept, Ledger, Mischief, Network, bind, bind_anything, change_validators, hash, height, next_state,
-    state,
+    Hash, Kept, Ledger, Mischief, Network, VOID, bind, bind_anything, change_validators, hash, height,
+    next_state, state,
 };
 use crate::{
     Application as _,
@@ -127,6 +127,60 @@ fn transactions_become_final_everywhere_and_an_idle_chain_stands_still() {
     for disk in &cluster.disks {
         assert_eq!(disk.lock().certificates.len(), history.len(), "every height has its certificate here");
     }
+}
+
+/// Admitted everywhere and refused by each leader: soon all clocks that matter stand still again.
+#[test]
+fn a_transaction_that_all_refuse_later_leaves_the_chain_at_rest() {
+    let cluster = Cluster::new(4, 4);
+    cluster.scenario(14).run(async |simulation| {
+        cluster.start_all(simulation).await;
+        simulation.submit(0, transaction(0)).unwrap();
+        cluster.settle(simulation, SHORT).await;
+        simulation.submit(1, [VOID, b"soon"].concat().into()).unwrap();
+        simulation.run_for(Duration::from_millis(200)).await;
+        let busy = (0..4).filter(|node| simulation.chain(*node).unwrap().0.busy.get());
+        assert_eq!(busy.count(), 3, "the leader knows at once that there is nothing to propose");
+        simulation.run_for(Duration::from_secs(10)).await;
+        let (heights, views) = (simulation.heights(), views(simulation));
+        simulation.run_for(Duration::from_secs(600)).await;
+        assert_eq!(self::views(simulation), views, "no skipped views");
+        assert_eq!(simulation.heights(), heights);
+        simulation.submit(2, transaction(1)).unwrap();
+        let next = [heights[0].map(|height| height + 1); 4];
+        let done = simulation.run_until(SHORT, |simulation| simulation.heights() == next).await;
+        assert!(done, "{:?}", simulation.heights());
+    });
+    cluster.check();
+}
+
+/// What waits everywhere becomes void at the same time, and nobody comes to propose it.
+#[test]
+fn validators_that_do_not_lead_find_out_that_nothing_waits_any_more() {
+    let cluster = Cluster::new(4, 4);
+    cluster.scenario(15).run(async |simulation| {
+        cluster.start_all(simulation).await;
+        simulation.submit(0, transaction(0)).unwrap();
+        cluster.settle(simulation, SHORT).await;
+        simulation.partition(&[&[0, 1], &[2, 3]]).await;
+        simulation.submit(0, transaction(1)).unwrap();
+        simulation.submit(2, transaction(2)).unwrap();
+        simulation.run_for(Duration::from_millis(300)).await;
+        for node in 0..4 {
+            assert_eq!(cluster.waiting(node), 1);
+            cluster.disks[node].lock().waiting.clear();
+        }
+        simulation.run_for(Duration::from_secs(5)).await;
+        let (heights, views) = (simulation.heights(), views(simulation));
+        simulation.heal().await;
+        simulation.run_for(Duration::from_secs(60)).await;
+        assert_eq!(self::views(simulation), views, "nobody's clock runs");
+        assert_eq!(simulation.heights(), heights);
+        simulation.submit(3, transaction(3)).unwrap();
+        cluster.settle(simulation, SHORT).await;
+        assert!(cluster.height(0) > heights[0].unwrap());
+    });
+    cluster.check();
 }
 
 #[test]
@@ -360,6 +414,38 @@ fn a_dishonest_leader_gets_nothing_through_and_stops_nobody() {
     }
 }
 
+/// The validators conspire: what they certify is in order, but the bodies that they keep and serve
+/// are not those that the certified headers commit to. Who catches up must not take them.
+#[test]
+fn a_forged_body_under_a_certified_header_is_not_taken_when_catching_up() {
+    for (bind_of_follower, taken) in [(bind as crate::Bind, 0), (bind_anything as _, 1)] {
+        let cluster = Cluster::new(5, 4);
+        let mut scenario = cluster.scenario(19);
+        scenario.nodes[..4].iter_mut().for_each(|(_, bind)| *bind = bind_anything);
+        scenario.nodes[4].1 = bind_of_follower;
+        scenario.run(async |simulation| {
+            for node in 0..4 {
+                let ledger =
+                    Ledger::dishonest(&cluster.network, &cluster.disks[node], Some(Mischief::Forgery));
+                simulation.start(node, ledger).await.unwrap();
+            }
+            simulation.submit(0, transaction(0)).unwrap();
+            let agreed = simulation.run_until(SHORT, |_| (0..4).all(|node| cluster.height(node) == 1));
+            assert!(agreed.await, "{:?}", simulation.heights());
+            let forged = cluster.disks[0].lock().blocks[0].clone();
+            assert_eq!(bind(&forged.header, &forged.body), None);
+            assert!(cluster.disks[0].lock().certificates.contains_key(&1));
+            // With the honest check nothing is taken; without it, it would be: they do serve it.
+            let mischief = (taken > 0).then_some(Mischief::Forgery);
+            let follower = Ledger::dishonest(&cluster.network, &cluster.disks[4], mischief);
+            simulation.start(4, follower).await.unwrap();
+            simulation.run_for(Duration::from_secs(30)).await;
+            assert_eq!(cluster.height(4), taken);
+            assert!(simulation.chain(4).unwrap().healthy(), "it refuses the block and lives on");
+        });
+    }
+}
+
 /// Its engine's files are gone, its application's are there: it cannot know what it voted for.
 #[test]
 fn a_validator_that_lost_its_memory_follows_without_voting() {
@@ -387,6 +473,52 @@ fn a_validator_that_lost_its_memory_follows_without_voting() {
         assert!(cluster.height(3) > height);
     });
     cluster.check();
+}
+
+/// The usual way of a new key: it is agreed on, and the node is started with it whenever it suits,
+/// before or after the epoch in which it counts. It helps even a node that had lost its memory.
+#[test]
+fn a_validator_votes_with_its_new_key() {
+    for (seed, early, lost) in [(16, true, false), (17, false, false), (18, false, true)] {
+        let mut cluster = Cluster::new(5, 4);
+        cluster.network.epoch_length = 8;
+        // The node at place 4 is the one at place 3 with its new key.
+        cluster.disks[4] = cluster.disks[3].clone();
+        cluster.scenario(seed).run(async |simulation| {
+            for node in 0..4 {
+                cluster.start(simulation, node).await;
+            }
+            simulation.submit(3, transaction(0)).unwrap();
+            cluster.settle(simulation, SHORT).await;
+            if lost {
+                simulation.wipe(3).await;
+                cluster.start(simulation, 3).await;
+            }
+            if early {
+                simulation.hand_over(3, 4).await;
+                cluster.start(simulation, 4).await;
+            }
+            simulation.submit(0, change_validators(&[0, 1, 2, 4])).unwrap();
+            let turned = simulation.run_until(LONG, |_| (0..4).all(|node| cluster.height(node) == 7));
+            assert!(turned.await, "{:?}", simulation.heights());
+            if !early {
+                simulation.hand_over(3, 4).await;
+                cluster.start(simulation, 4).await;
+            }
+            simulation.crash(0).await;
+            simulation.submit(4, transaction(1)).unwrap();
+            cluster.settle(simulation, LONG).await;
+            assert!(cluster.height(4) > 7, "there is no quorum without its vote");
+            // The new key's memory counts as the old one's did.
+            simulation.wipe(4).await;
+            cluster.start(simulation, 4).await;
+            let height = cluster.height(1);
+            simulation.submit(4, transaction(2)).unwrap();
+            simulation.run_for(Duration::from_secs(30)).await;
+            assert_eq!(cluster.height(1), height, "nobody votes who might vote twice");
+        });
+        cluster.check();
+    }
 }
 
 #[test]
