@@ -42,7 +42,11 @@ fn main() {
     let (cpu, at) = (cpu_ticks(demo.id()), Instant::now());
     std::thread::sleep(IDLE);
     let seconds = (cpu_ticks(demo.id()) - cpu) as f64 / TICKS_PER_SECOND;
-    println!("demo, idle for {} s: {:.2} % of a core", IDLE.as_secs(), 100.0 * seconds / at.elapsed().as_secs_f64());
+    println!(
+        "demo, idle for {} s: {:.2} % of a core",
+        IDLE.as_secs(),
+        100.0 * seconds / at.elapsed().as_secs_f64()
+    );
     console(&dir);
     let mut took = runtime.block_on(histories(&dir, HISTORIES));
     print("longest history, fetched, proven, verified, opened", &mut took);

@@ -64,7 +64,8 @@ fn text(overview: &Overview) -> Result<()> {
         &["BRANCH", "STATE", "MAIN", "SIDE", "HEAD", "BEHIND", "VERIFIED", "ms", "RECORDS", "DETAIL"],
         &rows,
     )?;
-    let side = overview.side.as_ref().map_or_else(String::new, |side| format!(", side chain up to {}", side.height));
+    let side =
+        overview.side.as_ref().map_or_else(String::new, |side| format!(", side chain up to {}", side.height));
     let heights = format!("main chain up to {}{side}", overview.main.height);
     if overview.branches.iter().any(|branch| branch.last_answer_s.is_some()) {
         output::text(&format!("verified by this terminal: {heights}"))?;
