@@ -80,6 +80,10 @@ impl Application for ChainApplication {
     }
 
     fn waiting(&self, max_bytes: usize) -> Vec<Bytes> {
+        // What no block takes any more need not be sent again, and must not keep the clocks running.
+        if let Err(problem) = self.look_again() {
+            tracing::warn!(chain = %self.chain, %problem, "the waiting transactions cannot be looked at");
+        }
         match self.store.waiting(max_bytes) {
             Ok(waiting) => waiting.into_iter().map(|(_, bytes)| bytes.into()).collect(),
             Err(error) => {
@@ -277,7 +281,10 @@ impl ChainApplication {
     }
 
     pub(crate) fn drop_refused(&self, refused: &[(TxId, Refusal)], now_s: u64) {
-        let dropped = self.pool.refuse(refused, now_s);
+        // A change that the main chain has agreed on waits here until those before it are in, however long that is.
+        let carried = |refusal: &Refusal| self.chain == Chain::Side && matches!(refusal, Refusal::EntryAhead);
+        let refused: Vec<_> = refused.iter().filter(|(_, refusal)| !carried(refusal)).cloned().collect();
+        let dropped = self.pool.refuse(&refused, now_s);
         if dropped.is_empty() {
             return;
         }
