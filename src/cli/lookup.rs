@@ -106,7 +106,6 @@ impl LookedUp {
 impl Who {
     /// Finds the one patient that is meant and makes the lookup final.
     pub async fn look_up(&self, group: &Group) -> Result<LookedUp> {
-        group.refresh().await;
         let (patient, candidate) = match self.patient.parse::<PatientId>() {
             Ok(patient) => (patient, None),
             Err(_) => {

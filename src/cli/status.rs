@@ -55,6 +55,7 @@ fn document(overview: &Overview) -> Value {
         "main": {"verified_height": overview.main.height, "digest": overview.main.digest.to_string()},
         "side": overview.side.as_ref().map(|side| json!({"verified_height": side.height, "digest": side.digest.to_string()})),
         "branches": branches,
+        "warning": overview.warning,
     })
 }
 
@@ -71,6 +72,9 @@ fn text(overview: &Overview) -> Result<()> {
         output::text(&format!("verified by this terminal: {heights}"))?;
     } else {
         output::text(&format!("NOTHING VERIFIED NOW: no branch answered; verified earlier: {heights}"))?;
+    }
+    if let Some(warning) = &overview.warning {
+        output::text(warning)?;
     }
     Ok(())
 }

@@ -32,6 +32,10 @@ const PAUSE: Duration = Duration::from_millis(40);
 /// How often to ask it again.
 const PAUSES_MAX: u32 = 25;
 
+/// How long a branch that did not answer last time is waited for, until it answers again: with the full deadline for
+/// every question a hung branch would delay them all.
+const BRIEFLY: Duration = Duration::from_millis(300);
+
 /// Why a branch gave no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BranchError {
@@ -88,6 +92,11 @@ impl MinHeights {
     }
 }
 
+/// What a branch answers with; it may be waited for by a task of its own.
+pub(crate) trait Answer: DeserializeOwned + Send + 'static {}
+
+impl<T: DeserializeOwned + Send + 'static> Answer for T {}
+
 /// A branch, with everything needed to ask it.
 pub(crate) struct Branch {
     pub(crate) participant: Participant,
@@ -100,11 +109,21 @@ pub(crate) struct Branch {
     clock: Arc<dyn Clock>,
     deadline: Duration,
     counter: AtomicU64,
+    /// Numbers the requests in the order in which they began.
+    requests: AtomicU64,
     slots: Semaphore,
     waits: Semaphore,
     seen: Mutex<Seen>,
-    /// See [`Branch::is_silent`].
-    silent: AtomicBool,
+    /// Another branch was asked because this one was slow.
+    suspected: AtomicBool,
+    silence: Mutex<Silence>,
+}
+
+/// Whether the newest request that has ended got no answer. One that began earlier may end later.
+#[derive(Clone, Copy, Default)]
+struct Silence {
+    silent: bool,
+    request: u64,
 }
 
 /// What was learnt from answers.
@@ -176,10 +195,12 @@ impl Branch {
             clock: shared.clock.clone(),
             deadline: shared.deadline,
             counter: AtomicU64::new(1),
+            requests: AtomicU64::new(0),
             slots: Semaphore::new(SLOTS),
             waits: Semaphore::new(WAITS),
             seen: Mutex::default(),
-            silent: AtomicBool::new(false),
+            suspected: AtomicBool::new(false),
+            silence: Mutex::default(),
         })
     }
 
@@ -205,12 +226,17 @@ impl Branch {
 
     /// Whether its last request got no answer, or not soon; it is then asked after the others until it answers.
     pub(crate) fn is_silent(&self) -> bool {
-        self.silent.load(Ordering::Relaxed)
+        self.suspected.load(Ordering::Relaxed) || self.is_hung()
+    }
+
+    /// Whether its last request got no answer within the whole deadline.
+    fn is_hung(&self) -> bool {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner).silent
     }
 
     /// It is taking so long that another branch was asked as well.
     pub(crate) fn suspect(&self) {
-        self.silent.store(true, Ordering::Relaxed);
+        self.suspected.store(true, Ordering::Relaxed);
     }
 
     /// This branch's failure as the client's error.
@@ -224,25 +250,25 @@ impl Branch {
     }
 
     /// A signed request without a body.
-    pub(crate) async fn get<R: DeserializeOwned>(&self, target: Target) -> Result<R, BranchError> {
-        self.in_time(self.deadline, self.asked(&self.slots, target, Vec::new(), Some(Duration::ZERO))).await
+    pub(crate) async fn get<R: Answer>(self: &Arc<Self>, target: Target) -> Result<R, BranchError> {
+        self.in_time(Duration::ZERO, target, Vec::new(), Some(Duration::ZERO)).await
     }
 
     /// The same, asked once: a branch that is busy or behind is not asked again, since that is the answer.
-    pub(crate) async fn look<R: DeserializeOwned>(&self, target: Target) -> Result<R, BranchError> {
-        self.in_time(self.deadline, self.asked(&self.slots, target, Vec::new(), None)).await
+    pub(crate) async fn look<R: Answer>(self: &Arc<Self>, target: Target) -> Result<R, BranchError> {
+        self.in_time(Duration::ZERO, target, Vec::new(), None).await
     }
 
     /// A signed request with a JSON body.
-    pub(crate) async fn ask<B: Serialize, R: DeserializeOwned>(
-        &self,
+    pub(crate) async fn ask<B: Serialize, R: Answer>(
+        self: &Arc<Self>,
         target: Target,
         body: &B,
     ) -> Result<R, BranchError> {
         let bytes = serde_json::to_vec(body).map_err(|error| BranchError::Malformed(error.to_string()))?;
         // Large envelopes get a second more for every MiB: a slow line is not silence.
         let extra = Duration::from_millis((bytes.len() / 1024) as u64);
-        self.in_time(self.deadline + extra, self.asked(&self.slots, target, bytes, Some(extra))).await
+        self.in_time(extra, target, bytes, Some(extra)).await
     }
 
     /// A signed request that the branch may hold open for `held`.
@@ -251,20 +277,54 @@ impl Branch {
         target: Target,
         held: Duration,
     ) -> Result<R, BranchError> {
-        self.in_time(self.deadline + held, self.asked(&self.waits, target, Vec::new(), Some(held))).await
+        self.heard(self.deadline + held, self.asked(&self.waits, target, Vec::new(), Some(held))).await
     }
 
-    async fn in_time<R>(
+    /// Asks with the deadline and `extra` to it. Of a branch that was silent last time the answer is waited for only
+    /// briefly; the question goes on by itself, to find out when the branch is back.
+    async fn in_time<R: Answer>(
+        self: &Arc<Self>,
+        extra: Duration,
+        target: Target,
+        body: Vec<u8>,
+        patience: Option<Duration>,
+    ) -> Result<R, BranchError> {
+        let limit = self.deadline + extra;
+        // What is to be kept is waited for in full: an answer that nobody waits for would be a copy nobody knows of.
+        let keeps = target.route.route().method == wardline_wire::Method::Put;
+        if keeps || !self.is_hung() {
+            return self.heard(limit, self.asked(&self.slots, target, body, patience)).await;
+        }
+        let branch = self.clone();
+        let question = tokio::spawn(async move {
+            branch.heard(limit, branch.asked(&branch.slots, target, body, patience)).await
+        });
+        let brief = limit.min(BRIEFLY + extra);
+        match tokio::time::timeout(brief, question).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(BranchError::Unreachable),
+            Err(_) => Err(BranchError::Silent(u64::try_from(brief.as_millis()).unwrap_or(u64::MAX))),
+        }
+    }
+
+    /// Waits for an answer and remembers whether there was one.
+    async fn heard<R>(
         &self,
         limit: Duration,
         work: impl Future<Output = Result<R, BranchError>>,
     ) -> Result<R, BranchError> {
+        let request = self.requests.fetch_add(1, Ordering::Relaxed);
         let result = match tokio::time::timeout(limit, work).await {
             Ok(result) => result,
             Err(_) => Err(BranchError::Silent(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))),
         };
         let silent = result.as_ref().is_err_and(BranchError::is_silence);
-        self.silent.store(silent, Ordering::Relaxed);
+        let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
+        if request >= silence.request {
+            *silence = Silence { silent, request };
+            self.suspected.store(silent, Ordering::Relaxed);
+        }
+        drop(silence);
         result
     }
 

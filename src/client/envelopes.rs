@@ -156,7 +156,13 @@ fn absorb(
     for (one, envelope) in asked.iter().zip(reply.envelopes) {
         let Some(copy) = copies.get_mut(&one.record) else { continue };
         match envelope {
-            None => copy.absent.push(branch.id()),
+            None => {
+                copy.absent.push(branch.id());
+                // The chain takes no record without its home branch's receipt; whose the others are it does not keep.
+                if one.home == branch.id() {
+                    tally.lacking(branch.id(), 1);
+                }
+            }
             Some(envelope) => {
                 tally.answered(branch.id(), 1);
                 if Digest::of(&envelope.0) == one.pointer {

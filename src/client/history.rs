@@ -31,7 +31,7 @@ use wardline_policy::RecordKind;
 use wardline_record::{Identity, Record};
 
 /// How long branches that still have not answered are waited for once everything else is there.
-const LATE: Duration = Duration::from_secs(1);
+pub(crate) const LATE: Duration = Duration::from_millis(750);
 
 /// What could be proven, fetched and opened.
 #[derive(Clone, Debug)]
@@ -114,9 +114,11 @@ pub enum RowState {
     Withheld,
     /// Linked, and not on the main chain yet.
     NotAgreed,
-    /// No branch that answers gave the envelope and a key.
+    /// No branch that answers gave the envelope and a key, and some did not answer.
     Unreachable,
-    /// Agreed, fetched and keyed, and it does not open into what the chain says.
+    /// Every branch answered, and none has the envelope.
+    Lost,
+    /// Agreed and fetched, and it does not open into what the chain says, or no branch has a key that still opens.
     Damaged,
     /// The side chain links it as made at one branch and the main chain has it from another: it may be another
     /// patient's.
@@ -132,6 +134,7 @@ impl RowState {
             Self::Withheld => "WITHHELD",
             Self::NotAgreed => "NOT AGREED",
             Self::Unreachable => "UNREACHABLE",
+            Self::Lost => "LOST",
             Self::Damaged => "DAMAGED",
             Self::Mismatch => "MISMATCH",
         }
@@ -153,6 +156,8 @@ pub struct BranchAnswer {
     pub verified: u32,
     /// Things whose key it refused.
     pub withheld: u32,
+    /// Things that it does not have, though the main chain has its receipt for them.
+    pub lacking: u32,
     /// How it answered.
     pub state: AnswerState,
 }
@@ -188,8 +193,10 @@ impl std::fmt::Display for AnswerState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Answered => f.write_str("answered"),
-            Self::Silent { since_s: None } => f.write_str("SILENT: no answer in this run"),
-            Self::Silent { since_s: Some(at) } => write!(f, "SILENT: last answer at {at} (Unix seconds)"),
+            Self::Silent { since_s: None } => f.write_str("SILENT: did not answer in time"),
+            Self::Silent { since_s: Some(at) } => {
+                write!(f, "SILENT: did not answer in time, last answer at {at} (Unix seconds)")
+            }
             Self::Behind { reason } => write!(f, "BEHIND: {reason}"),
             Self::Refused { reason } => write!(f, "REFUSED: {reason}"),
             Self::Invalid { reason } => write!(f, "INVALID: {reason}"),
@@ -200,8 +207,8 @@ impl std::fmt::Display for AnswerState {
 impl Group {
     /// A patient's whole history, under a final lookup of this session's owner.
     ///
-    /// All trusted branches are asked at once. A branch that does not answer delays this by its deadline at most, and
-    /// what it made is fetched and keyed from the others.
+    /// All trusted branches are asked at once. What a branch made that does not answer is fetched and keyed from the
+    /// others, and once all is there nobody is waited for any longer than a grace: a hung branch must not delay care.
     ///
     /// # Errors
     /// When no branch gives a list of the patient's records that is as new as the chain verified before, or nobody
@@ -236,7 +243,10 @@ impl Group {
         };
         let asker = Asker { patient, lookup, tally };
         let mut outcomes = alongside(inner.open_all(asker, &wanted), hear, late).await?;
-        unheard.into_values().for_each(|branch| tally.silent(branch));
+        for branch in unheard.into_values() {
+            branch.suspect();
+            tally.silent(branch);
+        }
         let added = listing.settle(others, tally);
         if !added.is_empty() {
             // What a branch with a newer state has more: links are only ever appended.
@@ -457,15 +467,16 @@ impl Inner {
     }
 
     fn judge_row(&self, row: &mut Row, outcome: Outcome) {
-        let names =
-            |branches: &[u16]| branches.iter().map(|id| self.name_of(*id)).collect::<Vec<_>>().join(", ");
-        let Outcome { copy, key_from, withheld, opened } = outcome;
+        let names = |branches: &[u16]| listed(branches.iter().map(|id| self.name_of(*id)).collect());
+        let all_of = |branches: &[u16]| self.on(Chain::Side).iter().all(|one| branches.contains(&one.id()));
+        let Outcome { copy, key_from, withheld, keyless, opened } = outcome;
         let from = copy.good.as_ref().map(|(branch, _)| *branch);
         if !copy.altered.is_empty() {
             row.notes.push(format!("{} served other bytes than the agreed ones", names(&copy.altered)));
         }
         if !copy.absent.is_empty() {
-            row.notes.push(format!("{} does not have it", names(&copy.absent)));
+            let verb = if copy.absent.len() == 1 { "does" } else { "do" };
+            row.notes.push(format!("{} {verb} not have it", names(&copy.absent)));
         }
         if let Some(from) = from.filter(|from| *from != row.branch) {
             row.notes.push(format!("fetched from {}", self.name_of(from)));
@@ -478,11 +489,16 @@ impl Inner {
         }
         row.state = match (from, opened) {
             (None, _) if !copy.altered.is_empty() => RowState::Altered,
+            (None, _) if all_of(&copy.absent) => RowState::Lost,
             (None, _) => RowState::Unreachable,
             (Some(_), None) if !withheld.is_empty() => RowState::Withheld,
-            (Some(_), None) => {
+            (Some(_), None) if !all_of(&keyless) => {
                 row.notes.push("no branch that answers released a key".to_owned());
                 RowState::Unreachable
+            }
+            (Some(_), None) => {
+                row.notes.push("every branch answered, and none has a key that opens it".to_owned());
+                RowState::Damaged
             }
             (Some(_), Some(Err(damage))) => {
                 row.notes.push(damage.to_string());
@@ -494,6 +510,14 @@ impl Inner {
                 if copy.altered.is_empty() { RowState::Verified } else { RowState::Altered }
             }
         };
+    }
+}
+
+/// "North, South and West".
+fn listed(mut names: Vec<String>) -> String {
+    match (names.pop(), names.is_empty()) {
+        (Some(last), false) => format!("{} and {last}", names.join(", ")),
+        (only, _) => only.unwrap_or_default(),
     }
 }
 

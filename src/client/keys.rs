@@ -25,11 +25,18 @@ pub(crate) struct Holding {
     shares: Vec<(u16, Share)>,
     /// Who refused, and why.
     pub(crate) withheld: Vec<(u16, String)>,
+    /// Who answered and has nothing of it that opens.
+    keyless: Vec<u16>,
 }
 
 impl Holding {
     fn is_enough(&self) -> bool {
         !self.wholes.is_empty() || self.shares.len() >= SHARES_NEEDED
+    }
+
+    /// Who answered, where all of that is not enough for a key: with nothing that opens, or with a share alone.
+    pub(crate) fn without_key(&self) -> Vec<u16> {
+        self.keyless.iter().copied().chain(self.shares.iter().map(|(branch, _)| *branch)).collect()
     }
 
     /// Every key that can be made of it, each with the branches that it comes from: the whole ones, then one of each
@@ -55,6 +62,7 @@ impl Holding {
 enum Released {
     Held(Held),
     Withheld(String),
+    Spoilt,
     Nothing,
 }
 
@@ -167,23 +175,22 @@ impl Inner {
                     audit,
                 };
                 let released = match release {
-                    KeyRelease::Released { sealed } => {
-                        Some(Released::Held(accept(&sealed.0, session.agreement(), &context).ok()?))
-                    }
+                    KeyRelease::Released { sealed } => accept(&sealed.0, session.agreement(), &context)
+                        .map_or(Released::Spoilt, Released::Held),
                     KeyRelease::Withheld { reasons } => {
-                        Some(Released::Withheld(crate::error::clean(&reasons.join("; "))))
+                        Released::Withheld(crate::error::clean(&reasons.join("; ")))
                     }
-                    KeyRelease::Absent => Some(Released::Nothing),
+                    KeyRelease::Absent => Released::Nothing,
                 };
-                released.map(|released| (one.record, released))
+                (one.record, released)
             };
             wanted.into_iter().zip(reply.releases).map(accepted).collect::<Vec<_>>()
         });
         let opened = opened.await.unwrap_or_default();
-        if opened.iter().any(Option::is_none) {
+        if opened.iter().any(|(_, released)| matches!(released, Released::Spoilt)) {
             asker.tally.invalid(id, "keys that it released do not open".to_owned());
         }
-        (branch, opened.into_iter().flatten().collect())
+        (branch, opened)
     }
 }
 
@@ -194,7 +201,7 @@ fn absorb(ring: &mut BTreeMap<RecordId, Holding>, branch: &Branch, released: Vec
             Released::Held(Held::Whole(key)) => holding.wholes.push((branch.id(), key)),
             Released::Held(Held::Share(share)) => holding.shares.push((branch.id(), share)),
             Released::Withheld(reason) => holding.withheld.push((branch.id(), reason)),
-            Released::Nothing => {}
+            Released::Spoilt | Released::Nothing => holding.keyless.push(branch.id()),
         }
     }
 }

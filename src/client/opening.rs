@@ -20,6 +20,8 @@ pub(crate) struct Outcome {
     pub(crate) key_from: Vec<u16>,
     /// Branches that refused the key, and why.
     pub(crate) withheld: Vec<(u16, String)>,
+    /// Branches that answered, where all of them together have no key that opens.
+    pub(crate) keyless: Vec<u16>,
     /// Nothing while envelope or key are missing.
     pub(crate) opened: Option<Result<Record, Damage>>,
 }
@@ -65,12 +67,13 @@ impl Inner {
             let mut copy = copies.remove(&one.record).unwrap_or_default();
             let holding = holdings.remove(&one.record).unwrap_or_default();
             let withheld = holding.withheld.clone();
+            let keyless = holding.without_key();
             let keys = holding.keys();
             let envelope = copy.good.as_mut().map(|(_, envelope)| std::mem::take(envelope));
             if let Some(envelope) = envelope.filter(|_| !keys.is_empty()) {
                 jobs.push(Job { wanted: *one, envelope, keys });
             }
-            let outcome = Outcome { copy, key_from: Vec::new(), withheld, opened: None };
+            let outcome = Outcome { copy, key_from: Vec::new(), withheld, keyless, opened: None };
             outcomes.insert(one.record, outcome);
         }
         let again = open_jobs(jobs, &mut outcomes, asker.tally).await?;

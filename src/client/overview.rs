@@ -27,6 +27,10 @@ pub struct Overview {
     pub side: Option<Head>,
     /// Every branch, own branch first.
     pub branches: Vec<BranchView>,
+    /// Branches are being asked: what is here may change within the deadline.
+    pub asking: bool,
+    /// What keeps this machine from remembering what it verified, for people.
+    pub warning: Option<String>,
 }
 
 /// The newest verified block of a chain.
@@ -57,7 +61,7 @@ pub struct BranchView {
     pub side_height: Option<u64>,
     /// Digest of its newest main-chain header.
     pub head: Option<Digest>,
-    /// Main-chain blocks between it and the verified head.
+    /// Blocks between it and the verified head, of the chain where they are more.
     pub behind: u64,
     /// Time that its last answer took, milliseconds.
     pub round_trip_ms: Option<u64>,
@@ -121,6 +125,8 @@ impl Overview {
             main: Head::of(&main.head()),
             side: side.map(|side| Head::of(&side.head())),
             branches: branches.iter().map(|branch| BranchView::before(branch)).collect(),
+            asking: false,
+            warning: None,
         }
     }
 }
@@ -182,43 +188,41 @@ impl Group {
 
     /// Asks every branch at once, follows the chains, holds every head against them and keeps the checkpoints. While
     /// nothing changes that is one request to each branch.
-    /// Takes at most the deadline for each of asking and following.
+    /// Takes at most the deadline for each of asking and following; meanwhile [`Group::overview`] has every branch
+    /// that has answered.
     pub async fn refresh(&self) -> Overview {
         let inner = &self.inner;
-        for view in &mut locked(&inner.overview).branches {
-            if view.word == BranchWord::NotAsked {
-                view.word = BranchWord::Asking;
+        {
+            let mut overview = locked(&inner.overview);
+            overview.asking = true;
+            for view in &mut overview.branches {
+                if view.word == BranchWord::NotAsked {
+                    view.word = BranchWord::Asking;
+                }
             }
         }
         let asked = inner.branches.iter().map(|branch| async move {
             let began = Instant::now();
             let status: Result<Status, BranchError> = branch.look(Target::of(RouteId::Status)).await;
-            (branch, status, began.elapsed())
+            let answer = (branch, status, began.elapsed());
+            // Shown before slower branches have answered, and held against what those prove once they have.
+            inner.follow_and_show(std::slice::from_ref(&answer)).await;
+            answer
         });
         let answers = futures::future::join_all(asked).await;
-        for chain in Chain::ALL {
-            inner.follow_highest(chain, &answers).await;
-        }
-        let mut views = Vec::with_capacity(answers.len());
-        for (branch, status, took) in answers {
-            views.push(inner.view(branch, status, took).await);
-        }
+        inner.follow_and_show(&answers).await;
+        let mut warning = None;
         for chain in Chain::ALL {
             // A full disk does not make the branches' words less true.
-            if let Err(error) = inner.keep_checkpoint(chain).await
-                && !matches!(error, ClientError::NoSideChain)
-            {
-                tracing::warn!(%error, "checkpoint not kept");
+            match inner.keep_checkpoint(chain).await {
+                Ok(()) | Err(ClientError::NoSideChain) => {}
+                Err(error) => warning = Some(not_kept(&error)),
             }
         }
         let overview = {
             let mut overview = locked(&inner.overview);
-            for (view, before) in views.iter_mut().zip(&overview.branches) {
-                view.verified_main = view.verified_main.max(before.verified_main);
-                view.verified_side = view.verified_side.max(before.verified_side);
-            }
-            overview.branches = views;
-            inner.set_heads(&mut overview);
+            overview.asking = false;
+            overview.warning = warning;
             overview.clone()
         };
         inner.refresh_registry_when_due().await;
@@ -226,9 +230,42 @@ impl Group {
     }
 }
 
+/// That checkpoints are not kept, for people.
+fn not_kept(error: &ClientError) -> String {
+    tracing::warn!(%error, "checkpoint not kept");
+    format!("NOT KEPT: what was verified will be forgotten with this session: {error}")
+}
+
 type Answer<'a> = (&'a Arc<Branch>, Result<Status, BranchError>, Duration);
 
 impl Inner {
+    /// Follows the chains as far as these answers prove, and puts their branches' rows into the overview.
+    async fn follow_and_show(&self, answers: &[Answer<'_>]) {
+        for chain in Chain::ALL {
+            self.follow_highest(chain, answers).await;
+        }
+        let mut views = Vec::with_capacity(answers.len());
+        for (branch, status, took) in answers {
+            views.push(self.view(branch, status, *took).await);
+        }
+        let mut overview = locked(&self.overview);
+        for mut view in views {
+            if let Some(before) = overview.branches.iter_mut().find(|before| before.id == view.id) {
+                view.verified_main = view.verified_main.max(before.verified_main);
+                view.verified_side = view.verified_side.max(before.verified_side);
+                *before = view;
+            }
+        }
+        self.set_heads(&mut overview);
+    }
+
+    /// Keeps a chain's checkpoint beside other work, which does not fail with it.
+    pub(crate) async fn keep_checkpoint_or_warn(&self, chain: Chain) {
+        if let Err(error) = self.keep_checkpoint(chain).await {
+            locked(&self.overview).warning = Some(not_kept(&error));
+        }
+    }
+
     fn set_heads(&self, overview: &mut Overview) {
         if let Ok(main) = self.trust(Chain::Main) {
             overview.main = Head::of(&main.head());

@@ -5,7 +5,7 @@ use crate::{
     enrol::next,
     error::ClientError,
     group::{Group, Inner, heavy, locked},
-    history::BranchAnswer,
+    history::{BranchAnswer, LATE},
     keep::GRACE,
     race::none_of,
     session::Session,
@@ -52,13 +52,13 @@ impl Group {
     /// whole numbers, a birth date. What a branch gives is opened here and compared with what the others give.
     ///
     /// # Errors
-    /// When there is nothing to search for, or no branch gave a usable answer. Silence of some is in the outcome.
+    /// When there is nothing to search for, or a word is too short to find anybody by, or no branch gave a usable answer. Silence of some is in the outcome.
     pub async fn search(&self, query: &str) -> Result<SearchOutcome, ClientError> {
         let inner = &self.inner;
         inner.in_session()?;
         inner.home()?;
         let terms = query_terms(query);
-        if terms.is_empty() {
+        if terms.is_empty() || terms.iter().any(|term| is_too_short(term)) {
             return Err(ClientError::NothingToSearch);
         }
         let search = &Search { terms };
@@ -75,9 +75,12 @@ impl Group {
             })
             .collect();
         let (mut opened, mut failures, mut more) = (Vec::new(), Vec::new(), false);
-        // A branch that was silent before is hardly waited for again once somebody has answered.
+        // A branch that was silent before is hardly waited for again once somebody has answered, and no branch for long
+        // once most have.
         let limit = |unheard: &BTreeMap<u16, bool>, answers: usize| {
-            (answers > 0 && unheard.values().all(|was_silent| *was_silent)).then_some(GRACE)
+            let all_were_silent = unheard.values().all(|was_silent| *was_silent);
+            let most = answers * 2 > branches.len();
+            (answers > 0 && all_were_silent).then_some(GRACE).or(most.then_some(LATE))
         };
         while let Some((branch, found)) = next(&mut asked, limit(&unheard, opened.len())).await {
             unheard.remove(&branch.id());
@@ -92,10 +95,10 @@ impl Group {
                 }
             }
         }
-        branches
-            .iter()
-            .filter(|branch| unheard.contains_key(&branch.id()))
-            .for_each(|branch| tally.silent(branch));
+        for branch in branches.iter().filter(|branch| unheard.contains_key(&branch.id())) {
+            branch.suspect();
+            tally.silent(branch);
+        }
         if opened.is_empty() {
             return Err(none_of(failures));
         }
@@ -195,6 +198,15 @@ fn merge(
     }
     candidates.sort_by_key(|(candidate, _)| name(&candidate.identity));
     candidates
+}
+
+/// Whether a name that goes on after this beginning is not found by it: one letter, where a letter is not yet a word.
+fn is_too_short(term: &str) -> bool {
+    let Some(word) = term.strip_prefix("name:").filter(|word| word.chars().count() == 1) else {
+        return false;
+    };
+    let longer = Identity { family: word.repeat(3).as_str().into(), ..Identity::default() };
+    !longer.search_terms().iter().any(|found_by| found_by == term)
 }
 
 fn name(identity: &Identity) -> (String, String) {

@@ -41,7 +41,7 @@ impl Inner {
     pub(crate) async fn view(
         &self,
         branch: &Arc<Branch>,
-        status: Result<Status, BranchError>,
+        status: &Result<Status, BranchError>,
         took: Duration,
     ) -> BranchView {
         let mut view = BranchView::before(branch);
@@ -49,7 +49,7 @@ impl Inner {
         let status = match status {
             Ok(status) => status,
             Err(error) => {
-                let word = match &error {
+                let word = match error {
                     BranchError::Silent(_) | BranchError::Unreachable => BranchWord::Silent,
                     BranchError::Refused(_) => BranchWord::Refused,
                     BranchError::WrongKey | BranchError::Malformed(_) => BranchWord::Invalid,
@@ -63,7 +63,7 @@ impl Inner {
         let mut fresh = true;
         let mut waiting = 0_u64;
         for chain in Chain::ALL {
-            let Some(claim) = chain_status(&status, chain) else { continue };
+            let Some(claim) = chain_status(status, chain) else { continue };
             fresh &= claim.fresh && self.tips_agree(branch, chain, claim);
             waiting = waiting.saturating_add(claim.waiting);
             match chain {
@@ -113,9 +113,7 @@ impl Inner {
         match self.standing(branch, chain, claim).await {
             Standing::Newest => view.say(BranchWord::Verified, ""),
             Standing::Behind(blocks) => {
-                if chain == Chain::Main {
-                    view.behind = blocks;
-                }
+                view.behind = view.behind.max(blocks);
                 view.say(BranchWord::Behind, format!("{blocks} blocks behind on the {chain} chain"));
             }
             Standing::Conflict => {

@@ -97,7 +97,7 @@ impl Inner {
         }
         first_good(branches, |branch| async move { self.follow_by(trust, &branch, height).await }).await?;
         if trust.is_due() {
-            self.keep_checkpoint(chain).await?;
+            self.keep_checkpoint_or_warn(chain).await;
         }
         Ok(())
     }

@@ -35,6 +35,7 @@ impl Tally {
                     answered: 0,
                     verified: 0,
                     withheld: 0,
+                    lacking: 0,
                     state,
                 },
             )
@@ -57,6 +58,11 @@ impl Tally {
 
     pub(crate) fn withheld(&self, branch: u16, things: usize) {
         self.with(branch, |line| line.withheld = add(line.withheld, things));
+    }
+
+    /// It answered that it does not have what it must keep.
+    pub(crate) fn lacking(&self, branch: u16, things: usize) {
+        self.with(branch, |line| line.lacking = add(line.lacking, things));
     }
 
     /// It answered in form, and not in truth.

@@ -15,7 +15,7 @@ use ratatui::{
     layout::{Position, Rect},
 };
 
-/// Least columns and rows; below them one line says so.
+/// Least columns and rows; below them only that is said.
 pub const LEAST: (u16, u16) = (40, 10);
 
 /// Most lines that a notice takes.
@@ -37,7 +37,9 @@ fn draw_on(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     if area.width < LEAST.0 || area.height < LEAST.1 {
         let (width, height) = LEAST;
         let text = format!("{width}x{height} needed, this is {}x{}", area.width, area.height);
-        canvas.write(row(area, 0), &text, Tone::Plain);
+        for (at, text) in wrap(&text, area.width).iter().enumerate() {
+            canvas.write(row(area, u16::try_from(at).unwrap_or(u16::MAX)), text, Tone::Plain);
+        }
         return;
     }
     header::draw(model, canvas, row(area, 0));

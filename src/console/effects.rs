@@ -7,7 +7,7 @@ use crate::{
     message::{Message, Outcome, Ticket, Who},
     screens::entry::form::tie_to_visit,
 };
-use std::{collections::BTreeMap, error::Error, future::Future, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, error::Error, future::Future, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::AbortHandle,
@@ -20,6 +20,9 @@ use wardline_record::{Record, RecordRef};
 
 /// Longest key file, bytes: nobody's is longer than a few hundred.
 const KEY_FILE_MAX: u64 = 64 * 1024;
+
+/// How often to look which branches have answered by now.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Work to be done.
 #[derive(Debug)]
@@ -152,6 +155,12 @@ impl Effects {
                     return Message::Unlocked(ticket, outcome);
                 }
                 Some(Answer::Message(ticket, message)) => {
+                    if matches!(&message, Message::Refreshed(_, known) if known.asking) {
+                        if self.running.contains_key(&ticket) {
+                            return message;
+                        }
+                        continue;
+                    }
                     let more = matches!(message, Message::Progressed { .. } | Message::Sent { .. });
                     if more && self.sending.contains_key(&ticket) || self.running.remove(&ticket).is_some() {
                         return message;
@@ -167,9 +176,10 @@ impl Effects {
             Effect::Redraw => return Some(Request::Redraw),
             Effect::Quit => return Some(Request::Quit),
             Effect::Unlock { ticket, choice, passphrase } => self.unlock(ticket, choice, passphrase),
-            Effect::Refresh { ticket } => self.ask(ticket, |group| async move {
-                Message::Refreshed(ticket, Box::new(group.refresh().await))
-            }),
+            Effect::Refresh { ticket } => {
+                let sender = self.sender.clone();
+                self.ask(ticket, move |group| refresh(group, ticket, sender));
+            }
             Effect::Search { ticket, query } => self.ask(ticket, |group| async move {
                 Message::Found(
                     ticket,
@@ -272,6 +282,27 @@ fn open(context: &Context, choice: usize, passphrase: &SecretBytes) -> Outcome<(
     Ok((group, who))
 }
 
+/// Asks all branches, and hands over what is known of those that have answered while others are waited for.
+async fn refresh(group: Group, ticket: Ticket, sender: UnboundedSender<Answer>) -> Message {
+    let refreshed = |known| Message::Refreshed(ticket, Box::new(known));
+    let all = group.refresh();
+    tokio::pin!(all);
+    let mut told = None;
+    loop {
+        tokio::select! {
+            biased;
+            known = &mut all => return refreshed(known),
+            () = tokio::time::sleep(LOOK_EVERY) => {
+                let known = group.overview();
+                if known.asking && told.as_ref() != Some(&known) {
+                    told = Some(known.clone());
+                    let _ = sender.send(Answer::Message(ticket, refreshed(known)));
+                }
+            }
+        }
+    }
+}
+
 /// One record after the other, so that a receipt can name its visit; stops at the first failure.
 async fn send_records(
     group: Group,
@@ -327,3 +358,7 @@ fn in_words(error: &dyn Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+#[path = "effects/tests.rs"]
+mod tests;

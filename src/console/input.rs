@@ -164,6 +164,8 @@ impl Pieces {
             }
             Key::Char(c) => c,
             Key::Enter | Key::Tab => ' ',
+            // BEL: the end of a control string, which the sanitiser looks for.
+            Key::Ctrl('g') => '\u{7}',
             _ => {
                 self.held = Held::Paste(text, mark);
                 return;
@@ -178,6 +180,8 @@ impl Pieces {
                 if "[201~".starts_with(&mark) {
                     Some(mark)
                 } else {
+                    // No end mark but another sequence: the sanitiser takes it out as a whole.
+                    text.push('\u{1b}');
                     text.push_str(&mark);
                     None
                 }

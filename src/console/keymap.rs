@@ -88,9 +88,24 @@ pub enum Place {
 }
 
 impl Place {
-    /// Whether characters are typed into a field here, so that letters are no commands.
+    /// Whether characters are typed into a field here, so that they are no commands. In the lists of the lookup dialog
+    /// they go to the reason's words.
     pub const fn typing(self) -> bool {
-        matches!(self, Self::Unlock | Self::SearchField | Self::EntryText | Self::LookupReason)
+        matches!(
+            self,
+            Self::Unlock
+                | Self::SearchField
+                | Self::EntryText
+                | Self::LookupPurpose
+                | Self::LookupUsual
+                | Self::LookupReason
+        )
+    }
+
+    /// Whether letters and signs can be commands here: not where text is typed, nor elsewhere in what such a field is
+    /// part of. A word that is typed there one step too early or too late must not lock or leave the console.
+    const fn has_letter_commands(self) -> bool {
+        !self.typing() && !matches!(self, Self::EntryChoice | Self::EntryButton | Self::LookupWaiting)
     }
 }
 
@@ -113,9 +128,14 @@ pub struct Binding {
     pub needs: Option<Operation>,
 }
 
-/// The binding that a key has at a place. Where text is typed, characters have none.
+/// The binding that a key has at a place. Where text is typed, characters have none; in the rest of a form, only Space.
 pub fn binding(place: Place, key: Key) -> Option<&'static Binding> {
-    if place.typing() && matches!(key, Key::Char(_)) {
+    let typed = match key {
+        Key::Char(' ') => place.typing(),
+        Key::Char(_) => !place.has_letter_commands(),
+        _ => false,
+    };
+    if typed {
         return None;
     }
     BINDINGS.iter().find(|binding| binding.places.contains(&place) && binding.keys.contains(&key))

@@ -3,7 +3,7 @@
 //! Each state is reached as a person reaches it, by keys and answers through [`update`](crate::update), so that no
 //! picture shows what the console cannot be in.
 
-mod data;
+pub(crate) mod data;
 
 use crate::{
     effects::Effect,
@@ -294,7 +294,7 @@ pub fn full_entry() -> Model {
     set(&mut model, Slot::ReceiptNumber, "N-2026-0533");
     set(&mut model, Slot::Charge(0, ChargeSlot::Description), "consultation, 20 min");
     set(&mut model, Slot::Charge(0, ChargeSlot::Amount), "45");
-    set(&mut model, Slot::Paid, "20,5");
+    set(&mut model, Slot::Paid, "20.5");
     choose(&mut model, Slot::Method, 1);
     model
 }

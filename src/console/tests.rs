@@ -89,6 +89,7 @@ fn a_terminal_that_is_too_small_is_told_the_size() {
     for size in [(39, 24), (80, 9), (20, 5)] {
         let shown = text(&picture(&state("history", size)).0);
         assert!(shown.starts_with("40x10 needed"), "{shown}");
+        assert!(shown.contains(&format!("is {}x{}", size.0, size.1)), "{shown}");
     }
 }
 

@@ -91,9 +91,9 @@ fn paste(model: &mut Model, text: &str) {
     match model.place() {
         Place::Unlock => model.unlock.paste(text),
         Place::SearchField => model.patients.query.paste(text),
-        Place::LookupReason => {
+        Place::LookupPurpose | Place::LookupUsual | Place::LookupReason => {
             if let Some(Dialog::Lookup(lookup)) = model.dialogs.last_mut() {
-                lookup.reason.paste(text);
+                lookup.paste(text);
             }
         }
         Place::EntryText => {

@@ -34,13 +34,52 @@ pub fn lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     text.split('\n').map(|part| line(part.strip_suffix('\r').unwrap_or(part)))
 }
 
-/// What a paste may put into a field: line breaks and tabs become spaces, everything else unsafe is dropped.
+/// What a paste may put into a field: line breaks and tabs become spaces, whole escape sequences go, and so does
+/// everything else unsafe.
 pub fn pasted(text: &str) -> String {
-    let text = text.replace("\r\n", "\n");
+    let text = without_sequences(text).replace("\r\n", "\n");
     text.chars()
         .map(|c| if matches!(c, '\r' | '\n' | '\t') { ' ' } else { c })
         .filter(|&c| !is_unsafe(c))
         .collect()
+}
+
+/// The text without its escape sequences: CSI up to its final character, OSC and the other strings up to their end.
+/// Half a sequence loses its beginning only, so that no text after it is lost.
+fn without_sequences(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\u{1b}', '\u{9b}', '\u{9d}', '\u{90}']) {
+        let (before, sequence) = rest.split_at(at);
+        out.push_str(before);
+        let mut chars = sequence.chars();
+        let kind = match chars.next() {
+            Some('\u{1b}') => chars.next(),
+            Some('\u{9b}') => Some('['),
+            _ => Some(']'),
+        };
+        let body = chars.as_str();
+        rest = match kind {
+            Some('[') => after_csi(body),
+            Some(']' | 'P' | 'X' | '^' | '_') => after_string(body),
+            _ => sequence.strip_prefix('\u{1b}').unwrap_or(body),
+        };
+    }
+    out.push_str(rest);
+    out
+}
+
+/// What follows a control sequence: parameters, then one final character.
+fn after_csi(body: &str) -> &str {
+    let rest = body.trim_start_matches(|c| matches!(c, ' '..='?'));
+    rest.strip_prefix(|c| matches!(c, '@'..='~')).unwrap_or(rest)
+}
+
+/// What follows a control string: it ends with BEL or ST.
+fn after_string(body: &str) -> &str {
+    let ends = ["\u{7}", "\u{1b}\\", "\u{9c}"];
+    let end = ends.iter().filter_map(|end| body.find(end).map(|at| at + end.len())).min();
+    end.and_then(|end| body.get(end..)).unwrap_or(body)
 }
 
 /// Whether a typed or drawn character must never reach the terminal as it is.
@@ -111,6 +150,24 @@ mod tests {
 
     #[test]
     fn a_paste_is_one_line_without_controls() {
-        assert_eq!(pasted("Tan\r\nMei\t\x1b[2J\u{202e}x"), "Tan Mei [2Jx");
+        assert_eq!(pasted("Tan\r\nMei\t\x1b[2J\u{202e}x"), "Tan Mei x");
+    }
+
+    #[test]
+    fn a_paste_loses_whole_escape_sequences() {
+        for (from, kept) in [
+            ("a\x1b[31mred\x1b[0m b", "ared b"),
+            ("\u{9b}1;5Hx", "x"),
+            ("\x1b]0;title\x07x", "x"),
+            ("\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\", "link"),
+            ("\x1bPq\u{9c}x", "x"),
+            ("\x1b]unended text", "unended text"),
+            ("x\x1b[1;2", "x"),
+            ("x\x1b[", "x"),
+            ("x\x1b", "x"),
+            ("\x1bé\x1b[é", "éé"),
+        ] {
+            assert_eq!(pasted(from), kept, "{from:?}");
+        }
     }
 }

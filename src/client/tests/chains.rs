@@ -54,6 +54,8 @@ async fn every_word_is_what_was_checked() {
     assert_eq!(overview.branches[0].fresh, Some(true));
     let (lags, silent, forks) = (word(&overview, 2), word(&overview, 3), word(&overview, 4));
     assert_eq!((lags.0, silent.0, forks.0), (BranchWord::Behind, BranchWord::Silent, BranchWord::Conflict));
+    let behind = overview.branches.iter().find(|view| view.id == 2).unwrap().behind;
+    assert!(behind > 0, "the side chain alone grew");
     assert_eq!(word(&overview, INSTITUTE).0, BranchWord::Invalid);
     assert_eq!(group.overview(), overview);
 
@@ -162,6 +164,31 @@ async fn a_kept_checkpoint_of_another_network_or_damaged_is_refused_and_an_older
     assert!(matches!(open(), Some(ClientError::Trust(TrustError::OtherNetwork { .. }))));
     // The main chain's checkpoint is not the side chain's.
     std::fs::copy(net.folder.path().join("main.checkpoint"), &path).unwrap_or(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_kept_on_disk_is_told_and_stops_nobody() {
+    let net = Net::start().await;
+    let mut settings = net.world.settings(net.folder.path());
+    settings.state = net.folder.path().join("state");
+    let open = || {
+        let world = &net.world;
+        Group::open(settings.clone(), world.genesis.clone(), world.session(), world.clock.clone()).unwrap()
+    };
+    let group = open();
+    assert_eq!(group.refresh().await.warning, None);
+    let group = open();
+    // A file where the folder should be: nobody can write into that, root neither.
+    std::fs::remove_dir_all(&settings.state).unwrap();
+    std::fs::write(&settings.state, "").unwrap();
+    grow(&net, &group, 2);
+    let overview = group.refresh().await;
+    assert_eq!(overview.side.unwrap().height, 2);
+    let warning = overview.warning.unwrap();
+    assert!(warning.starts_with("NOT KEPT") && warning.contains("checkpoint"), "{warning}");
+    std::fs::remove_file(&settings.state).unwrap();
+    grow(&net, &group, 1);
+    assert_eq!(group.refresh().await.warning, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,16 +86,51 @@ async fn changed_envelopes_are_opened_from_another_copy_and_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lost_envelopes_come_from_others_and_are_unreachable_when_nobody_has_them() {
+async fn lost_envelopes_come_from_others_and_are_lost_when_nobody_has_them() {
     let net = Net::start().await;
     let (group, patient, lookup) = prepared(&net, 2).await;
     net.turn(1, Vice::LosesEnvelopes);
     let history = group.history(patient, &lookup).await.unwrap();
     assert_eq!(states(&history), [RowState::Verified; 2]);
+    assert_eq!(state_of(&history, 1), &AnswerState::Answered);
+    let lacking: Vec<u32> = history.branches.iter().map(|answer| answer.lacking).collect();
+    assert_eq!(lacking, [2, 0, 0, 0], "its receipts are on the chain");
     for branch in [2, 3, 4] {
         net.turn(branch, Vice::LosesEnvelopes);
     }
+    let history = group.history(patient, &lookup).await.unwrap();
+    assert_eq!(states(&history), [RowState::Lost; 2]);
+    let note = "Branch 1, Branch 2, Branch 3 and Branch 4 do not have it";
+    assert!(history.rows[0].notes.iter().any(|told| told == note), "{:?}", history.rows[0].notes);
+    net.turn(4, Vice::Silent);
     assert_eq!(states(&group.history(patient, &lookup).await.unwrap()), [RowState::Unreachable; 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_whose_key_opens_nowhere_any_more_is_damaged() {
+    let net = Net::start().await;
+    let (group, patient, lookup) = prepared(&net, 2).await;
+    [1, 2, 3].into_iter().for_each(|branch| net.turn(branch, Vice::LosesKeys));
+    let history = group.history(patient, &lookup).await.unwrap();
+    // The visit is whole everywhere; of the report one share is left.
+    assert_eq!(states(&history), [RowState::Damaged, RowState::Verified]);
+    net.turn(4, Vice::LosesKeys);
+    assert_eq!(states(&group.history(patient, &lookup).await.unwrap()), [RowState::Damaged; 2]);
+    net.turn(4, Vice::Silent);
+    assert_eq!(states(&group.history(patient, &lookup).await.unwrap()), [RowState::Unreachable; 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_hangs_delays_a_history_by_a_grace_and_not_by_its_deadline() {
+    let net = Net::start().await;
+    let (group, patient, lookup) = prepared(&net, 4).await;
+    net.turn(3, Vice::Silent);
+    for limit_ms in [1600, 1100] {
+        let history = group.history(patient, &lookup).await.unwrap();
+        assert_eq!(states(&history), [RowState::Verified; 4]);
+        assert!(matches!(state_of(&history, 3), AnswerState::Silent { .. }));
+        assert!(history.took_ms < limit_ms, "{} ms", history.took_ms);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,6 +35,8 @@ pub(crate) enum Vice {
     ReordersLinks,
     /// Says that links were made elsewhere.
     MovesLinks,
+    /// Keys that it kept do not open any more.
+    LosesKeys,
     /// Refuses every key.
     WithholdsKeys,
     /// Releases wrong shares.
@@ -499,7 +501,8 @@ impl Server {
             if self.vice() == Vice::WithholdsKeys {
                 return KeyRelease::Withheld { reasons: vec!["needs role ward".to_owned()] };
             }
-            let Some(kept) = vault.get(record.bytes()) else { return KeyRelease::Absent };
+            let usable = vault.get(record.bytes()).filter(|_| self.vice() != Vice::LosesKeys);
+            let Some(kept) = usable else { return KeyRelease::Absent };
             let main = world.ledger(Chain::Main);
             let entry: RecordEntry = state::read(&*main, Key::Record(*record)).unwrap().unwrap();
             let pointer = Digest::of(&kept.envelope);

@@ -2,6 +2,7 @@
 
 use super::server::{Net, Vice};
 use crate::{BranchWord, ClientError, Group};
+use std::time::{Duration, Instant};
 use wardline_crypto::Digest;
 
 fn assert_send<T: Send>(value: T) -> T {
@@ -62,6 +63,64 @@ async fn silence_of_all_is_an_error_and_silence_of_one_delays_nobody_for_long() 
     let error = group.search("mei").await.unwrap_err();
     assert!(matches!(error, ClientError::AllSilent(_)), "{error}");
     assert!(matches!(group.search(" ,").await, Err(ClientError::NothingToSearch)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hung_branch_is_waited_for_briefly_until_it_answers_again() {
+    let net = Net::start().await;
+    let group = net.group();
+    net.turn(3, Vice::Silent);
+    let word = |overview: &crate::Overview, id| {
+        overview.branches.iter().find(|view| view.id == id).map(|view| view.word).unwrap()
+    };
+
+    // The first time everybody else is shown while it is waited for.
+    let asked = tokio::spawn({
+        let group = group.clone();
+        async move { group.refresh().await }
+    });
+    tokio::time::sleep(Duration::from_millis(1000)).await;
+    let meanwhile = group.overview();
+    assert!(meanwhile.asking && !asked.is_finished());
+    let words = [1, 2, 3, 4].map(|id| word(&meanwhile, id));
+    let verified = BranchWord::Verified;
+    assert_eq!(words, [verified, verified, BranchWord::Asking, verified]);
+    let overview = asked.await.unwrap();
+    assert!(!overview.asking);
+    assert_eq!(word(&overview, 3), BranchWord::Silent);
+
+    // Then nobody waits the whole deadline of 2 s again.
+    let began = Instant::now();
+    assert_eq!(word(&group.refresh().await, 3), BranchWord::Silent);
+    group.search("mei").await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+
+    net.turn(3, Vice::None);
+    group.refresh().await;
+    assert_eq!(word(&group.refresh().await, 3), BranchWord::Verified);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_hangs_delays_no_search_by_its_deadline() {
+    let net = Net::start().await;
+    let group = net.group();
+    net.turn(3, Vice::Silent);
+    let began = Instant::now();
+    let outcome = group.search("mei").await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(1600), "{:?}", began.elapsed());
+    let silent = outcome.branches.iter().find(|answer| answer.branch == 3).unwrap();
+    assert!(silent.state.to_string().starts_with("SILENT: did not answer in time"), "{}", silent.state);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_letter_finds_nobody_and_is_told() {
+    let net = Net::start().await;
+    let group = net.group();
+    for query in ["m", "okafor m", "\u{e9}"] {
+        assert!(matches!(group.search(query).await, Err(ClientError::NothingToSearch)), "{query}");
+    }
+    // A character that is a word.
+    assert!(group.search("\u{674e}").await.is_ok());
 }
 
 #[test]

@@ -56,7 +56,9 @@ pub fn lines(model: &Model, place: Place) -> Vec<(String, String)> {
             lines.push((String::new(), format!("not for you: {why}")));
         }
     }
-    if place.typing() {
+    if matches!(place, Place::LookupPurpose | Place::LookupUsual) {
+        lines.push(("Letters".into(), "Type the reason in words".into()));
+    } else if place.typing() {
         lines.push(("Ctrl-U, Ctrl-W".into(), "Clear the field, or the word before the cursor".into()));
     }
     lines

@@ -76,7 +76,7 @@ impl Lookup {
             purposes,
             purpose,
             usual: 0,
-            reason: TextField::new("", REASON_MAX),
+            reason: TextField::long(),
             focus: Focus::Purpose,
             error: None,
             pending: None,
@@ -93,10 +93,36 @@ impl Lookup {
         }
     }
 
-    /// One step of typing.
+    /// One step of typing. A letter goes to the reason's words from the lists too: whoever types means them.
     pub fn edit(&mut self, edit: Edit) {
+        if matches!(edit, Edit::Insert(_)) {
+            self.focus = Focus::Reason;
+        }
+        if self.focus == Focus::Reason {
+            self.error = None;
+            self.reason.edit(edit);
+        }
+    }
+
+    /// Pasted text goes where typed text goes.
+    pub fn paste(&mut self, text: &str) {
+        self.focus = Focus::Reason;
         self.error = None;
-        self.reason.edit(edit);
+        self.reason.paste(text);
+    }
+
+    /// What is wrong with the reason's length.
+    fn too_long(&self) -> Option<String> {
+        let reason = self.reason.value().trim();
+        let characters = reason.chars().count();
+        if reason.len() <= REASON_MAX {
+            return None;
+        }
+        Some(if characters > REASON_MAX {
+            format!("keep the reason to {REASON_MAX} characters: it has {characters}")
+        } else {
+            "keep the reason shorter: letters with accents and other scripts take more room".into()
+        })
     }
 
     fn step(&mut self, forward: bool) {
@@ -149,6 +175,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 fn accept(model: &mut Model) -> Vec<Effect> {
     let pending = model.pending();
     let Some(Dialog::Lookup(lookup)) = model.dialogs.last_mut() else { return Vec::new() };
+    lookup.error = None;
     if lookup.focus == Focus::Usual {
         let usual = USUAL.get(lookup.usual).copied().unwrap_or_default();
         lookup.reason.set(usual);
@@ -162,15 +189,13 @@ fn accept(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     let reason = lookup.reason.value().trim().to_owned();
-    if reason.is_empty() {
-        // Enter on the purpose goes on to the reasons; only in the field itself is their lack an error.
-        lookup.error = (lookup.focus == Focus::Reason).then(|| "say why in a few words".to_owned());
-        lookup.focus = if lookup.focus == Focus::Purpose { Focus::Usual } else { Focus::Reason };
+    if lookup.focus == Focus::Purpose {
+        // Words that stand already are not offered to be replaced.
+        lookup.focus = if reason.is_empty() { Focus::Usual } else { Focus::Reason };
         return Vec::new();
     }
-    if reason.len() > REASON_MAX {
-        lookup.focus = Focus::Reason;
-        lookup.error = Some("keep it shorter".into());
+    lookup.error = if reason.is_empty() { Some("say why in a few words".into()) } else { lookup.too_long() };
+    if lookup.error.is_some() {
         return Vec::new();
     }
     lookup.pending = Some(pending);
@@ -251,7 +276,10 @@ pub fn draw(model: &Model, lookup: &Lookup, canvas: &mut Canvas<'_>, screen: Rec
         return canvas.set_cursor(under.x, under.y);
     }
     let refusal = lookup.purposes.get(lookup.purpose).and_then(|(_, refusal)| refusal.as_ref());
-    let (text, tone) = match (&lookup.error, refusal) {
+    // While the words are typed nobody is told that they are too long; once they are left, and on Enter.
+    let error =
+        lookup.error.clone().or_else(|| (lookup.focus != Focus::Reason).then(|| lookup.too_long()).flatten());
+    let (text, tone) = match (&error, refusal) {
         (Some(error), _) => (error.as_str(), Tone::Bad),
         (None, Some(refusal)) => (refusal.as_str(), Tone::Warning),
         (None, None) => return,

@@ -88,13 +88,23 @@ fn half_a_sequence_and_unknown_ones_press_nothing() {
 #[test]
 fn a_paste_presses_no_keys_even_in_pieces() {
     let whole = vec![(0, Event::Paste("Tan\r\nMei\u{1b}[A".into()))];
-    assert_eq!(read(whole), vec![Input::Paste("Tan Mei[A".into())]);
+    assert_eq!(read(whole), vec![Input::Paste("Tan Mei".into())]);
     let mut events = pieces(1, "[200~Tan q");
     events.push((1, key(KeyCode::Enter)));
     events.push((1, key(KeyCode::Char('y'))));
     events.extend(pieces(1, "[201~"));
     events.push((1, key(KeyCode::Char('x'))));
     assert_eq!(read(events), vec![Input::Paste("Tan q y".into()), Input::Key(Key::Char('x'))]);
+    // A sequence within it.
+    let mut events = pieces(1, "[200~Tan");
+    events.extend(pieces(1, "[31mMei"));
+    events.extend(pieces(1, "[201~"));
+    assert_eq!(read(events), vec![Input::Paste("TanMei".into())]);
+    let mut events = pieces(1, "[200~Tan");
+    events.extend(pieces(1, "]0;title"));
+    events.push((1, Event::Key(KeyEvent::new(KeyCode::Char('g'), KeyModifiers::CONTROL))));
+    events.extend(pieces(1, "[201~"));
+    assert_eq!(read(events), vec![Input::Paste("Tan".into())]);
     // The end mark got lost.
     let mut events = pieces(1, "[200~abc");
     events.push((400, key(KeyCode::Char('x'))));

@@ -6,16 +6,12 @@ use wardline_policy::Operation;
 
 const BROWSING: &[Place] =
     &[Place::Overview, Place::Candidates, Place::History, Place::Record, Place::Sending];
-const SIGNED_IN: &[Place] = &[
-    Place::Overview,
+/// Where something is typed, chosen or asked: letters neither lock nor leave.
+const TALKING: &[Place] = &[
     Place::SearchField,
-    Place::Candidates,
-    Place::History,
-    Place::Record,
     Place::EntryText,
     Place::EntryChoice,
     Place::EntryButton,
-    Place::Sending,
     Place::LookupPurpose,
     Place::LookupUsual,
     Place::LookupReason,
@@ -54,6 +50,7 @@ const LISTS: &[Place] = &[
     Place::Staff,
 ];
 const FORM: &[Place] = &[Place::EntryText, Place::EntryChoice, Place::EntryButton];
+const LOOKUP_LISTS: &[Place] = &[Place::LookupPurpose, Place::LookupUsual];
 const LOOKUP: &[Place] = &[Place::LookupPurpose, Place::LookupUsual, Place::LookupReason];
 const CLOSABLE: &[Place] = &[Place::Help, Place::Staff];
 const BACK: &[Place] = &[
@@ -106,17 +103,18 @@ pub static BINDINGS: &[Binding] = &[
     bind(&[Key::Right, Key::Char('j')], Action::Next, &[Place::Record], 2, "older", "Show the next older record"),
     bind(&[Key::Left, Key::Char('k')], Action::Previous, &[Place::Record], 3, "newer", "Show the next newer record"),
     // Entry form.
-    bind(&[Key::Ctrl('s'), Key::F(10)], Action::Send, FORM, 1, "seal and send", "Check the form and show what will be sealed and sent"),
+    bind(&[Key::Ctrl('s'), Key::F(10)], Action::Send, FORM, 1, "send", "Check the form and show what will be sealed and sent"),
     bind(&[Key::Enter], Action::Accept, &[Place::EntryButton], 2, "press", "Press this button"),
     bind(&[Key::Left], Action::Left, &[Place::EntryChoice], 0, "choose", "Choose the option before"),
     bind(&[Key::Right, Key::Char(' ')], Action::Right, &[Place::EntryChoice], 2, "choose", "Choose the option after"),
-    bind(&[Key::Tab, Key::Down, Key::Enter], Action::Next, FORM, 3, "next field", "Go to the next field"),
+    bind(&[Key::Tab, Key::Down, Key::Enter], Action::Next, FORM, 3, "next", "Go to the next field"),
     bind(&[Key::BackTab, Key::Up], Action::Previous, FORM, 0, "field before", "Go to the field before"),
     bind(&[Key::PageDown], Action::PageDown, FORM, 0, "next section", "Go to the next section of the form"),
     bind(&[Key::PageUp], Action::PageUp, FORM, 0, "section before", "Go to the section before"),
     // Lookup dialog.
-    bind(&[Key::Enter], Action::Accept, LOOKUP, 1, "look up", "Record the lookup, then fetch the history"),
-    bind(&[Key::Tab], Action::Next, LOOKUP, 2, "next field", "Go to the next part of the dialog"),
+    bind(&[Key::Enter], Action::Accept, LOOKUP_LISTS, 1, "next", "Take what is marked and go on to the next part"),
+    bind(&[Key::Enter], Action::Accept, &[Place::LookupReason], 1, "look up", "Record the lookup, then fetch the history"),
+    bind(&[Key::Tab], Action::Next, LOOKUP, 7, "next part", "Go to the next part of the dialog"),
     bind(&[Key::Up], Action::Previous, &[Place::LookupReason], 0, "field before", "Go to the part before"),
     bind(&[Key::BackTab], Action::Previous, LOOKUP, 0, "field before", "Go to the part before"),
     // Questions and answers.
@@ -139,8 +137,11 @@ pub static BINDINGS: &[Binding] = &[
     needs(bind(&[Key::Char('2'), Key::Char('p')], Action::Patients, BROWSING, 5, "patients", "Go to the search for patients"), Operation::SearchPatients),
     bind(&[Key::Char('w')], Action::Staff, BROWSING, 7, "who", "Show who is signed in and what that person may do"),
     // Always.
-    bind(&[Key::Char('l'), Key::Ctrl('x')], Action::Lock, SIGNED_IN, 8, "lock", "Lock: wipe the session and clear the screen"),
-    bind(&[Key::Char('q'), Key::Ctrl('c')], Action::Quit, EVERYWHERE, 9, "quit", "Leave the console"),
+    bind(&[Key::Char('l'), Key::Ctrl('x')], Action::Lock, BROWSING, 8, "lock", "Lock: wipe the session and clear the screen"),
+    bind(&[Key::Ctrl('x')], Action::Lock, TALKING, 8, "lock", "Lock: wipe the session and clear the screen"),
+    bind(&[Key::Char('q'), Key::Ctrl('c')], Action::Quit, BROWSING, 9, "quit", "Leave the console"),
+    bind(&[Key::Ctrl('c')], Action::Quit, TALKING, 9, "quit", "Leave the console"),
+    bind(&[Key::Ctrl('c')], Action::Quit, &[Place::Unlock], 9, "quit", "Leave the console"),
     bind(&[Key::Ctrl('l')], Action::Redraw, EVERYWHERE, 0, "redraw", "Draw the whole screen again"),
     bind(&[Key::Char('?'), Key::F(1)], Action::Help, EVERYWHERE, 10, "help", "Show these keys"),
 ];

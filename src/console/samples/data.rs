@@ -59,6 +59,8 @@ pub fn overview() -> Overview {
         main: Head { height: 1204, digest: main, time_s: NOW_S - 16 },
         side: Some(Head { height: 3381, digest: Digest::of(b"side head"), time_s: NOW_S - 18 }),
         branches,
+        asking: false,
+        warning: None,
     }
 }
 
@@ -113,6 +115,7 @@ pub fn all_answered(asked: u32) -> Vec<BranchAnswer> {
         answered: asked,
         verified: asked,
         withheld: 0,
+        lacking: 0,
         state: AnswerState::Answered,
     };
     BRANCHES.into_iter().filter(|(.., trusted)| *trusted).map(answer).collect()
@@ -364,7 +367,7 @@ pub fn history_with_faults() -> History {
             RowState::Mismatch => {
                 row.notes.push("linked at North, and the main chain has it from East".into())
             }
-            RowState::Withheld | RowState::Unreachable | RowState::Damaged => {
+            RowState::Withheld | RowState::Unreachable | RowState::Lost | RowState::Damaged => {
                 (row.opened, row.opened_from) = (None, None);
                 row.notes.extend((state == RowState::Unreachable).then(|| "South is silent".to_owned()));
             }

@@ -22,7 +22,7 @@ use slot::{Kind, Part, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use wardline_client::{Added, Progress};
 use wardline_ledger::{PatientId, StaffId};
-use wardline_record::{Identity, RecordRef};
+use wardline_record::{Body, Identity, RecordRef};
 
 pub use draw::draw;
 
@@ -273,6 +273,9 @@ fn review(model: &mut Model) {
             let line = |label: &str, text: String| (label.to_owned(), text);
             let mut lines: Vec<_> =
                 made.iter().map(|made| line(made.part.name(), made.record.summary())).collect();
+            if let Some(Body::Visit(visit)) = made.first().map(|made| &made.record.body) {
+                lines.insert(1, line("Reason", visit.reason.to_string()));
+            }
             let patient = format!("{}, {}", entry.identity.name(), particulars(&entry.identity));
             lines.push(line("For", patient));
             lines.push(line(

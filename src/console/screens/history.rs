@@ -313,7 +313,7 @@ pub fn tone(state: RowState) -> Tone {
     match state {
         RowState::Verified => Tone::Good,
         RowState::Withheld | RowState::NotAgreed | RowState::Unreachable => Tone::Warning,
-        RowState::Altered | RowState::Damaged | RowState::Mismatch => Tone::Bad,
+        RowState::Altered | RowState::Lost | RowState::Damaged | RowState::Mismatch => Tone::Bad,
     }
 }
 
@@ -325,7 +325,8 @@ pub fn meaning(state: RowState) -> &'static str {
         RowState::Withheld => "the branches refuse its key",
         RowState::NotAgreed => "not on the main chain yet",
         RowState::Unreachable => "no branch that answers has it with a key",
-        RowState::Damaged => "agreed and fetched, and it does not open",
+        RowState::Lost => "every branch answers that it does not have it",
+        RowState::Damaged => "agreed and kept, and it does not open",
         RowState::Mismatch => "the two chains disagree on it",
     }
 }

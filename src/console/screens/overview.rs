@@ -71,11 +71,13 @@ pub fn tick(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// The branches answered.
+/// The branches answered, or some have and the others are being waited for.
 pub fn refreshed(model: &mut Model, ticket: Ticket, known: Overview) {
     if model.overview.asking == Some(ticket) {
-        model.overview.asking = None;
-        model.overview.next_s = model.now_s + REFRESH_S;
+        if !known.asking {
+            model.overview.asking = None;
+            model.overview.next_s = model.now_s + REFRESH_S;
+        }
         model.overview.known = Some(known);
     }
 }
@@ -83,7 +85,9 @@ pub fn refreshed(model: &mut Model, ticket: Ticket, known: Overview) {
 /// What an action does here.
 pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     let count = model.overview.known.as_ref().map_or(0, |known| known.branches.len());
-    let rows = isize::try_from(page(table_area(crate::draw::body_of(model.size)), 0).1).unwrap_or(1);
+    let warned = model.overview.known.as_ref().is_some_and(|known| known.warning.is_some());
+    let area = table_area(crate::draw::body_of(model.size), warned);
+    let rows = isize::try_from(page(area, 0).1).unwrap_or(1);
     let by = match action {
         Action::Up => -1,
         Action::Down => 1,
@@ -98,13 +102,17 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Lines above the table and below it: a low screen keeps the heads and the table.
-const fn margins(area: Rect) -> (u16, u16) {
-    if area.height >= 16 { (5, DETAIL_LINES + 1) } else { (2, 0) }
+/// Lines above the table and below it: a low screen keeps the heads, the warning and the table.
+const fn margins(area: Rect, warned: bool) -> (u16, u16) {
+    match (area.height >= 16, warned) {
+        (true, _) => (5, DETAIL_LINES + 1),
+        (false, true) => (3, 0),
+        (false, false) => (2, 0),
+    }
 }
 
-fn table_area(area: Rect) -> Rect {
-    let (above, under) = margins(area);
+fn table_area(area: Rect, warned: bool) -> Rect {
+    let (above, under) = margins(area, warned);
     let area = indent(below(area, above), 1);
     Rect { height: area.height.saturating_sub(under), ..area }
 }
@@ -115,18 +123,22 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         canvas.write(indent(row(area, 1), 1), "Asking every branch ...", Tone::Plain);
         return;
     };
-    let (above, under) = margins(area);
+    let warned = known.warning.is_some();
+    let (_, under) = margins(area, warned);
     let heads = if under > 0 {
         canvas.write(indent(row(area, 1), 1), "Verified by this console", Tone::Strong);
-        indent(below(area, above - 3), 1)
+        indent(below(area, 2), 1)
     } else {
         indent(area, 1)
     };
     draw_head(model, canvas, row(heads, 0), "Main chain", Some(&known.main));
     draw_head(model, canvas, row(heads, 1), "Side chain", known.side.as_ref());
+    if let Some(warning) = &known.warning {
+        canvas.write(row(heads, 2), warning, Tone::Warning);
+    }
 
     let selected = model.overview.selected.min(known.branches.len().saturating_sub(1));
-    table(canvas, table_area(area), COLUMNS, known.branches.len(), Some(selected), |index| {
+    table(canvas, table_area(area, warned), COLUMNS, known.branches.len(), Some(selected), |index| {
         known.branches.get(index).map_or_else(Vec::new, |branch| cells(branch, model.now_s))
     });
 
@@ -236,3 +248,7 @@ fn meaning(word: BranchWord) -> &'static str {
         BranchWord::Refused => "it answers and refuses",
     }
 }
+
+#[cfg(test)]
+#[path = "overview/tests.rs"]
+mod tests;

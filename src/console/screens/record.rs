@@ -30,8 +30,9 @@ pub struct RecordScreen {
 pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     let area = text_area(crate::draw::body_of(model.size));
     let rows = usize::from(area.height).max(1);
+    let open = model.history.as_ref().and_then(open_row);
+    let count = open.map_or(0, |(row, history)| lines(model, row, history, area.width).len());
     let Some(screen) = &mut model.history else { return Vec::new() };
-    let count = open_row(screen).map_or(0, |(row, history)| lines(row, history, area.width).len());
     let last = count.saturating_sub(rows);
     let scroll = &mut model.record.scroll;
     match action {
@@ -69,7 +70,7 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     let Some((open, history)) = open_row(screen) else { return };
 
     let inside = text_area(area);
-    let lines = lines(open, history, inside.width);
+    let lines = lines(model, open, history, inside.width);
     let last = lines.len().min(model.record.scroll + usize::from(inside.height));
     let mut head = indent(row(area, patient::LINES + 1), 1);
     if lines.len() > usize::from(inside.height) {
@@ -98,7 +99,7 @@ fn in_two_lines(digest: Digest) -> String {
 }
 
 /// The whole page, wrapped: label, text, tone.
-fn lines(open: &Row, history: &History, columns: u16) -> Vec<(String, String, Tone)> {
+fn lines(model: &Model, open: &Row, history: &History, columns: u16) -> Vec<(String, String, Tone)> {
     let columns = columns.saturating_sub(LABEL);
     let mut lines = Vec::new();
     let mut add = |label: &str, value: &str, tone: Tone| {
@@ -138,5 +139,8 @@ fn lines(open: &Row, history: &History, columns: u16) -> Vec<(String, String, To
         &format!("{} at side chain height {}", history.lookup.id, history.lookup.height),
         Tone::Plain,
     );
+    for trouble in patient::troubles(&history.branches, model.now_s, &model.zone) {
+        add("Branches", &trouble, Tone::Warning);
+    }
     lines
 }

@@ -40,7 +40,7 @@ pub struct Unlock {
     pub reason: Option<String>,
     /// The file is being opened.
     pub pending: Option<Pending>,
-    /// A demo's passphrase, put into the field whenever the screen opens.
+    /// A demo's passphrase, put into the field whenever it would be empty; wiped like the field.
     pub prefilled: Passphrase,
 }
 
@@ -54,9 +54,21 @@ impl Unlock {
 
     /// The screen as it opens: nothing typed, or the demo's passphrase.
     pub fn reset(&mut self, reason: Option<String>) {
-        self.passphrase.clear();
         self.passphrase.copy_of(&self.prefilled);
         (self.error, self.reason, self.pending) = (None, reason, None);
+    }
+
+    /// The demo's passphrase stands in the field again, after a try or for another person.
+    fn refill(&mut self) {
+        if !self.prefilled.is_empty() {
+            self.passphrase.copy_of(&self.prefilled);
+        }
+    }
+
+    /// Where the passphrase is to be found. The demo's hint says that it is filled in, so only while it is.
+    fn hint(&self) -> Option<&String> {
+        let true_now = self.prefilled.is_empty() || self.passphrase.is_same(&self.prefilled);
+        self.hint.as_ref().filter(|_| true_now)
     }
 
     /// One step of typing.
@@ -92,6 +104,7 @@ fn choose(model: &mut Model, by: isize) {
     if model.unlock.pending.is_none() {
         model.unlock.selected = moved(model.unlock.selected, model.unlock.staff.len(), by);
         model.unlock.error = None;
+        model.unlock.refill();
     }
 }
 
@@ -130,6 +143,7 @@ pub fn unlocked(model: &mut Model, ticket: Ticket, outcome: Outcome<Who>) -> Vec
     match outcome {
         Err(why) => {
             model.unlock.error = Some(why);
+            model.unlock.refill();
             Vec::new()
         }
         Ok(who) => {
@@ -183,7 +197,7 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
             }
         }
     }
-    for text in [&unlock.reason, &unlock.hint].into_iter().flatten() {
+    for text in unlock.reason.iter().chain(unlock.hint()) {
         line += 1;
         for text in wrap(text, area.width) {
             line += 1;

@@ -505,3 +505,166 @@ fn fields_are_walked_by_tab_and_arrows_and_sections_by_pages() {
     keys(&mut model, &[Key::PageUp, Key::PageUp]);
     assert_eq!(focus(&model), Slot::When);
 }
+
+fn reason(model: &Model) -> (String, Place) {
+    let Some(Dialog::Lookup(lookup)) = model.dialogs.last() else { panic!() };
+    (lookup.reason.value().to_owned(), model.place())
+}
+
+#[test]
+fn a_letter_in_the_lookup_dialog_goes_to_the_words() {
+    for steps in [&[][..], &[Key::Enter][..], &[Key::Tab, Key::Down][..]] {
+        let mut model = state("patients-found");
+        press(&mut model, Key::Enter);
+        keys(&mut model, steps);
+        typed(&mut model, "look quite? 2gG");
+        assert_eq!(reason(&model), ("look quite? 2gG".into(), Place::LookupReason), "{steps:?}");
+        let effects = press(&mut model, Key::Enter);
+        let [Effect::LookUp { reason, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        assert_eq!(reason, "look quite? 2gG", "what stands there is what is recorded");
+    }
+    let mut model = state("patients-found");
+    press(&mut model, Key::Enter);
+    update(&mut model, Message::Paste("admission".into()));
+    assert_eq!(reason(&model), ("admission".into(), Place::LookupReason));
+}
+
+#[test]
+fn the_footer_promises_the_lookup_only_where_enter_looks_up() {
+    let mut model = state("patients-found");
+    press(&mut model, Key::Enter);
+    for (label, effect) in [("next", 0), ("next", 0), ("look up", 1)] {
+        let entries = crate::widgets::footer::entries(&model);
+        let enter = entries.iter().find(|(_, key)| *key == Key::Enter).unwrap();
+        assert_eq!(enter.0.label, label);
+        assert_eq!(press(&mut model, Key::Enter).len(), effect);
+    }
+}
+
+#[test]
+fn letters_do_not_lock_or_leave_while_something_is_filled_in() {
+    let open_lookup = || {
+        let mut model = state("patients-found");
+        press(&mut model, Key::Enter);
+        model
+    };
+    let mut button = state("entry");
+    keys(&mut button, &[Key::PageDown, Key::PageDown]);
+    assert_eq!(button.place(), Place::EntryButton);
+    let states =
+        [open_lookup(), state("lookup"), state("lookup-waiting"), state("entry"), button, state("confirm")];
+    for mut model in states {
+        let (place, screen, dialogs) = (model.place(), model.screen, model.dialogs.len());
+        for c in "lqpw12rgG?".chars().filter(|&c| place != Place::Confirm || c != '?') {
+            assert!(press(&mut model, Key::Char(c)).is_empty(), "{c} at {place:?}");
+            assert_eq!((model.screen, model.who.is_some()), (screen, true), "{c} at {place:?}");
+            assert_eq!(model.dialogs.len(), dialogs, "{c} at {place:?}");
+        }
+    }
+    let mut model = state("entry");
+    press(&mut model, Key::F(1));
+    keys(&mut model, &[Key::Char('l')]);
+    assert!(model.who.is_some(), "the help lies over a form");
+    assert_eq!(names(&press(&mut model, Key::Ctrl('x'))), ["end session", "redraw"]);
+}
+
+fn demo() -> Model {
+    let mut model = samples::locked();
+    model.unlock.prefilled.append("demo words");
+    model.unlock.hint = Some("Demo: the passphrase is filled in".into());
+    model.unlock.reset(None);
+    model
+}
+
+fn says_filled_in(model: &Model) -> bool {
+    let (buffer, _) = crate::screenshot::picture(model);
+    let text: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
+    text.contains("is filled in")
+}
+
+#[test]
+fn the_demos_passphrase_is_filled_in_whenever_the_screen_says_so() {
+    let filled = |model: &Model| model.unlock.passphrase.is_same(&model.unlock.prefilled);
+    let mut model = demo();
+    assert!(filled(&model) && says_filled_in(&model));
+    typed(&mut model, "x");
+    assert!(!says_filled_in(&model));
+    let ticket = asked(press(&mut model, Key::Enter));
+    assert!(!says_filled_in(&model));
+    update(&mut model, Message::Unlocked(ticket, Err("wrong passphrase".into())));
+    assert!(filled(&model) && says_filled_in(&model), "after a failure");
+    press(&mut model, Key::Esc);
+    assert!(!says_filled_in(&model));
+    press(&mut model, Key::Down);
+    assert!(filled(&model) && says_filled_in(&model), "for another person");
+    let mut model = samples::locked();
+    typed(&mut model, "mine");
+    press(&mut model, Key::Down);
+    assert!(!model.unlock.passphrase.is_empty(), "without a demo nothing typed is thrown away");
+}
+
+#[test]
+fn a_locked_console_offers_no_lock() {
+    let mut model = samples::locked();
+    press(&mut model, Key::F(1));
+    let offered = crate::widgets::footer::entries(&model);
+    assert!(offered.iter().all(|(binding, _)| binding.action != Action::Lock));
+}
+
+#[test]
+fn a_reason_that_is_too_long_is_told_and_not_cut() {
+    let long = "x".repeat(231);
+    let mut model = state("patients-found");
+    press(&mut model, Key::Enter);
+    update(&mut model, Message::Paste(long.clone()));
+    assert_eq!(reason(&model).0, long);
+    let shown = |model: &Model| {
+        let (buffer, _) = crate::screenshot::picture(model);
+        let text: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
+        text.contains("to 200 characters")
+    };
+    assert!(!shown(&model));
+    press(&mut model, Key::Tab);
+    assert!(shown(&model), "on leaving the field");
+    assert_eq!(names(&keys(&mut model, &[Key::Enter, Key::Enter])), Vec::<&str>::new());
+    assert!(shown(&model));
+
+    let mut model = state("entry");
+    model.entry.as_mut().unwrap().focus = Slot::Reason;
+    keys(&mut model, &[Key::Ctrl('u')]);
+    update(&mut model, Message::Paste(long));
+    assert!(!shown(&model));
+    press(&mut model, Key::Tab);
+    assert!(shown(&model), "on leaving the field");
+}
+
+#[test]
+fn an_amount_and_a_date_are_told_on_leaving_them() {
+    let told = |slot: Slot, text: &str| {
+        let mut model = samples::full_entry();
+        let entry = model.entry.as_mut().unwrap();
+        entry.focus = slot;
+        entry.form.set_text(slot, text);
+        press(&mut model, Key::Tab);
+        let errors = model.entry.as_ref().unwrap().errors(NOW_S);
+        errors.into_iter().find(|(wrong, _)| *wrong == slot).map(|(_, error)| error)
+    };
+    let amount = Slot::Charge(0, crate::screens::entry::slot::ChargeSlot::Amount);
+    for slot in [amount, Slot::Paid] {
+        for wrong in ["12,5", "99.999", "1 000"] {
+            assert_eq!(told(slot, wrong).as_deref(), Some("write it like 12.50"), "{wrong}");
+        }
+        assert_eq!(told(slot, "12.50"), None);
+    }
+    assert_eq!(told(Slot::When, "2026-03-03 12:03").as_deref(), Some("this date is in the future"));
+    assert_eq!(told(Slot::When, "2031").as_deref(), Some("this date is in the future"));
+    assert_eq!(told(Slot::When, "2026-03-02 11:00"), None);
+}
+
+#[test]
+fn the_reason_is_shown_before_it_is_sealed() {
+    let model = state("confirm");
+    let Some(Dialog::Confirm(confirm)) = model.dialogs.last() else { panic!() };
+    let reason = confirm.lines.iter().find(|(label, _)| label == "Reason").unwrap();
+    assert!(reason.1.starts_with("blood pressure control"), "{reason:?}");
+}

@@ -16,7 +16,15 @@ pub struct TextField {
     limit: usize,
 }
 
+/// More than any field of a record may hold: what is too long is told beside the field, not cut in silence.
+const LONG: usize = 30_000;
+
 impl TextField {
+    /// An empty field for a text whose length is checked when it is left.
+    pub fn long() -> Self {
+        Self::new("", LONG)
+    }
+
     /// A field with a text in it already.
     pub fn new(text: &str, limit: usize) -> Self {
         Self { input: Input::new(text.to_owned()), limit }
@@ -51,7 +59,13 @@ impl TextField {
 
     /// Puts a pasted text in at the cursor, as far as it fits.
     pub fn paste(&mut self, text: &str) {
-        sanitise::pasted(text).chars().for_each(|c| self.edit(Edit::Insert(c)));
+        let room = self.limit.saturating_sub(self.value().chars().count());
+        let added: String = sanitise::pasted(text).chars().take(room).collect();
+        let cursor = self.input.cursor();
+        let at = self.value().char_indices().nth(cursor).map_or(self.value().len(), |(at, _)| at);
+        let mut value = self.value().to_owned();
+        value.insert_str(at, &added);
+        self.input = Input::new(value).with_cursor(cursor + added.chars().count());
     }
 
     /// Draws the text over the lines of `place`, scrolled so that the cursor is seen when `focused`.
@@ -182,6 +196,11 @@ impl Passphrase {
     pub fn take(&mut self) -> wardline_crypto::SecretBytes {
         let taken = std::mem::take(self);
         wardline_crypto::SecretBytes::new(taken.0.as_bytes().to_vec())
+    }
+
+    /// Whether the same stands in another.
+    pub fn is_same(&self, other: &Self) -> bool {
+        *self.0 == *other.0
     }
 
     /// Whether nothing is typed.

@@ -13,7 +13,7 @@ use ratatui::layout::Rect;
 pub fn draw(model: &Model, canvas: &mut Canvas<'_>, line: Rect) {
     let mut shown = entries(model);
     let help: Vec<_> = shown.extract_if(.., |(binding, _)| binding.action == Action::Help).collect();
-    let help_width: u16 = help.iter().map(|entry| entry_width(entry) + 2).sum();
+    let help_width: u16 = help.iter().map(entry_width).sum();
     let mut place = indent(line, 1);
     for entry in shown {
         if entry_width(&entry) + 2 + help_width <= place.width {
@@ -27,8 +27,10 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, line: Rect) {
 
 /// The bindings of the place that have a rank, best first.
 pub fn entries(model: &Model) -> Vec<(&'static Binding, Key)> {
-    let mut entries: Vec<_> =
-        keymap::bindings(model.place()).filter(|(binding, _)| binding.rank > 0).collect();
+    // The help opens over the locked screen too, where there is nothing to lock.
+    let shown =
+        |binding: &Binding| binding.rank > 0 && (model.who.is_some() || binding.action != Action::Lock);
+    let mut entries: Vec<_> = keymap::bindings(model.place()).filter(|(binding, _)| shown(binding)).collect();
     entries.sort_by_key(|(binding, _)| binding.rank);
     entries
 }

@@ -20,7 +20,7 @@ pub struct Allergies {
     pub present: Vec<(Option<Severity>, String)>,
     /// Whether a record says that none is known (and nothing says otherwise).
     pub none_known: bool,
-    /// Allergy records that could not be opened.
+    /// Records that could not be opened and are, or may be, of allergies.
     pub closed: usize,
     /// Whether records may be missing.
     pub incomplete: bool,
@@ -66,34 +66,44 @@ impl Allergies {
         }
     }
 
-    /// The line, and how it is meant.
+    /// The line, and how it is meant. "Not recorded" and "none known" are said only when nothing could hide another
+    /// answer: a reader acts on those words.
     pub fn line(&self) -> (String, Tone) {
-        let (mut text, mut tone) = match (self.present.as_slice(), self.none_known) {
-            ([], false) => ("not recorded".to_owned(), Tone::Warning),
-            ([], true) => ("none known".to_owned(), Tone::Good),
-            (present, _) => (in_a_line(present), Tone::Bad),
-        };
-        if self.closed > 0 {
-            text.push_str(&format!("; {} more cannot be opened", self.closed));
+        let mut unknown = Vec::new();
+        match self.closed {
+            0 => {}
+            1 => unknown.push("1 record cannot be opened".to_owned()),
+            more => unknown.push(format!("{more} records cannot be opened")),
         }
         if self.incomplete {
-            text.push_str("; records may be missing");
+            unknown.push("records may be missing".to_owned());
         }
-        if (self.closed > 0 || self.incomplete) && tone == Tone::Good {
-            tone = Tone::Warning;
+        match (self.present.as_slice(), unknown.as_slice()) {
+            ([], []) if self.none_known => ("none known".to_owned(), Tone::Good),
+            ([], []) => ("not recorded".to_owned(), Tone::Warning),
+            ([], unknown) => (format!("UNKNOWN: {}", unknown.join("; ")), Tone::Bad),
+            (present, _) => (self.in_a_line(present), Tone::Bad),
         }
-        (text, tone)
     }
-}
 
-/// "2 known: penicillin (severe), latex (mild)": the number first, so that a line that is cut does not mislead.
-fn in_a_line(present: &[(Option<Severity>, String)]) -> String {
-    let words = |(severity, substance): &(Option<Severity>, String)| match severity {
-        Some(severity) => format!("{substance} ({})", severity.words()),
-        None => substance.clone(),
-    };
-    let list = present.iter().map(words).collect::<Vec<_>>().join(", ");
-    if present.len() > 1 { format!("{} known: {list}", present.len()) } else { list }
+    /// "penicillin (severe), and 1 that cannot be opened". Of several the numbers come first, so that a line that is
+    /// cut does not mislead.
+    fn in_a_line(&self, present: &[(Option<Severity>, String)]) -> String {
+        let words = |(severity, substance): &(Option<Severity>, String)| match severity {
+            Some(severity) => format!("{substance} ({})", severity.words()),
+            None => substance.clone(),
+        };
+        let list = present.iter().map(words).collect::<Vec<_>>().join(", ");
+        let several = present.len() > 1;
+        let mut line = if several { format!("{} known", present.len()) } else { list.clone() };
+        if self.closed > 0 {
+            line.push_str(&format!(", and {} that cannot be opened", self.closed));
+        }
+        if self.incomplete {
+            line.push_str("; records may be missing");
+        }
+        if several { format!("{line}: {list}") } else { line }
+    }
 }
 
 /// Said loudly instead of a name that nothing proves.
@@ -158,31 +168,78 @@ pub fn numbers(identity: &Identity) -> String {
     numbers.join(", ")
 }
 
-/// "4 of 4 branches answered", or which did not and since when.
+/// Characters that the reasons share after the count, so that the line fits into 80 columns.
+const REASONS: usize = 48;
+/// Fewest characters of a reason that still say something.
+const REASON_MIN: usize = 20;
+
+/// "4 of 4 branches answered; North served altered records": who answered, then what is wrong, the worst first. An
+/// answer that does not hold is an answer all the same. Long reasons are cut; the record page has them whole.
 pub fn answers_line(branches: &[BranchAnswer], now_s: u64, zone: &TimeZone) -> (String, Tone) {
-    let missing: Vec<String> = branches.iter().filter_map(|branch| missing(branch, now_s, zone)).collect();
-    let answered = branches.iter().filter(|branch| branch.state == AnswerState::Answered).count();
-    let count = format!("{answered} of {} branches answered", branches.len());
-    if missing.is_empty() {
-        (count, Tone::Good)
-    } else {
-        (format!("{count}. {}", missing.join(", ")), Tone::Warning)
+    let answered =
+        branches.iter().filter(|branch| !matches!(branch.state, AnswerState::Silent { .. })).count();
+    let mut line = format!("{answered} of {} branches answered", branches.len());
+    let troubles = troubles(branches, now_s, zone);
+    let room = (REASONS / troubles.len().max(1)).max(REASON_MIN);
+    for trouble in &troubles {
+        line.push_str("; ");
+        line.push_str(&cut(trouble, room));
+    }
+    (line, if troubles.is_empty() { Tone::Good } else { Tone::Warning })
+}
+
+/// What is wrong with the branches' answers, in whole sentences, the worst first.
+pub fn troubles(branches: &[BranchAnswer], now_s: u64, zone: &TimeZone) -> Vec<String> {
+    let mut troubled: Vec<_> = branches
+        .iter()
+        .filter_map(|branch| Some((severity(&branch.state), trouble(branch, now_s, zone)?)))
+        .collect();
+    troubled.sort_by_key(|(severity, _)| *severity);
+    troubled.into_iter().map(|(_, text)| text).collect()
+}
+
+const fn severity(state: &AnswerState) -> u8 {
+    match state {
+        AnswerState::Invalid { .. } => 0,
+        AnswerState::Refused { .. } => 1,
+        AnswerState::Silent { .. } => 2,
+        AnswerState::Behind { .. } => 3,
+        AnswerState::Answered => 4,
     }
 }
 
-fn missing(branch: &BranchAnswer, now_s: u64, zone: &TimeZone) -> Option<String> {
-    let what = match &branch.state {
+fn trouble(branch: &BranchAnswer, now_s: u64, zone: &TimeZone) -> Option<String> {
+    let name = &branch.name;
+    Some(match &branch.state {
+        AnswerState::Answered if branch.lacking > 0 => {
+            let records = if branch.lacking == 1 { "record" } else { "records" };
+            format!("{name} lacks {} {records} it should keep", branch.lacking)
+        }
         AnswerState::Answered if branch.withheld > 0 => {
-            format!("withheld {} of {}", branch.withheld, branch.asked)
+            format!("{name} withheld {} of {}", branch.withheld, branch.asked)
         }
         AnswerState::Answered => return None,
         AnswerState::Silent { since_s: Some(since_s) } => {
-            format!("silent since {}", clock_time(*since_s, now_s, zone))
+            format!("{name} SILENT since {}", clock_time(*since_s, now_s, zone))
         }
-        AnswerState::Silent { since_s: None } => "silent".to_owned(),
-        AnswerState::Behind { reason } => format!("behind ({reason})"),
-        AnswerState::Refused { reason } => format!("refused ({reason})"),
-        AnswerState::Invalid { reason } => format!("INVALID ({reason})"),
-    };
-    Some(format!("{}: {what}", branch.name))
+        AnswerState::Silent { since_s: None } => format!("{name} SILENT: did not answer in time"),
+        AnswerState::Behind { reason } => format!("{name} behind: {reason}"),
+        AnswerState::Refused { reason } => format!("{name} refused: {reason}"),
+        AnswerState::Invalid { reason } => match reason.strip_prefix("it ") {
+            Some(did) => format!("{name} {did}"),
+            None => format!("{name} INVALID: {reason}"),
+        },
+    })
 }
+
+/// The beginning, up to the end of a word where there is one.
+fn cut(text: &str, room: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(room) else { return text.to_owned() };
+    let head = text.get(..end).unwrap_or(text);
+    let word = head.rfind(' ').filter(|at| *at > head.len() / 2).unwrap_or(head.len());
+    format!("{}\u{2026}", head.get(..word).unwrap_or(head).trim_end_matches([',', ':', ';', ' ']))
+}
+
+#[cfg(test)]
+#[path = "patient/tests.rs"]
+mod tests;

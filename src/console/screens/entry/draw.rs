@@ -18,7 +18,7 @@ use wardline_client::Progress;
 /// Columns of marker and label.
 const LABEL: u16 = 17;
 /// Columns of a text field, when there is room for errors beside it.
-const FIELD: u16 = 36;
+const FIELD: u16 = 34;
 /// Least columns for the error beside a field.
 const BESIDE: u16 = 22;
 
@@ -90,7 +90,7 @@ fn beside(area: Rect) -> Option<u16> {
 /// Lines that a place takes.
 fn height(slot: Slot, columns: u16) -> u16 {
     match slot.kind() {
-        Kind::Text { lines, .. } => lines,
+        Kind::Text { lines } => lines,
         Kind::Choice(options) => {
             let rows = choice_rows(&options, columns.saturating_sub(LABEL));
             u16::try_from(rows.last().map_or(1, |&(row, ..)| row + 1)).unwrap_or(1)

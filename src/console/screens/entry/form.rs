@@ -10,8 +10,8 @@ use crate::{message::Edit, widgets::field::TextField};
 use jiff::{civil, tz::TimeZone};
 use std::collections::{BTreeMap, BTreeSet};
 use wardline_record::{
-    AdmissionClass, Body, Decimal, DecimalError, Diagnosis, DiagnosisRank, Practitioner, Prescription,
-    PrescriptionItem, Receipt, ReceiptLine, Record, RecordRef, Route, Visit, When, WhenError,
+    AdmissionClass, Body, Decimal, Diagnosis, DiagnosisRank, Practitioner, Prescription, PrescriptionItem,
+    Receipt, ReceiptLine, Record, RecordRef, Route, Visit, When, WhenError,
 };
 
 /// How far in the future a record may be dated: clocks and zones differ.
@@ -144,8 +144,8 @@ impl Form {
     }
 
     fn field_mut(&mut self, slot: Slot) -> Option<&mut TextField> {
-        let Kind::Text { limit, .. } = slot.kind() else { return None };
-        let content = self.values.entry(slot).or_insert_with(|| Content::Text(TextField::new("", limit)));
+        let Kind::Text { .. } = slot.kind() else { return None };
+        let content = self.values.entry(slot).or_insert_with(|| Content::Text(TextField::long()));
         match content {
             Content::Text(field) => Some(field),
             Content::Choice(_) => None,
@@ -209,7 +209,7 @@ impl Form {
                 }
                 let slot = Slot::of_error(part, &error.field, diagnoses);
                 if !errors.iter().any(|(wrong, _)| *wrong == slot) {
-                    errors.push((slot, error.message));
+                    errors.push((slot, in_short(slot, error.message)));
                 }
             }
             made.push(Made { part, record });
@@ -227,8 +227,8 @@ impl Form {
             add(Part::Receipt, Body::from(body), &[]);
         }
         // What is no number comes first: the check speaks of the zero that stands in for it.
-        errors.retain(|(slot, _)| !amounts_wrong.contains(slot));
-        errors.extend(amounts_wrong.into_iter().map(|slot| (slot, DecimalError.to_string())));
+        errors.retain(|(slot, _)| !amounts_wrong.iter().any(|(wrong, _)| wrong == slot));
+        errors.extend(amounts_wrong.into_iter().map(|(slot, why)| (slot, why.to_owned())));
         if errors.is_empty() {
             return Ok(made);
         }
@@ -244,9 +244,9 @@ impl Form {
             Some((day, time)) => self.moment(day, time.trim()),
             None => text.parse::<When>().map_err(|WhenError| ()),
         };
-        let when = when.map_err(|()| "write it like 2026-03-01 14:05 or 2026-03-01".to_owned())?;
+        let when = when.map_err(|()| "such as 2026-03-01 14:05".to_owned())?;
         if when.utc_seconds() > i64::try_from(now_s).unwrap_or(i64::MAX).saturating_add(FUTURE_S) {
-            return Err("this is in the future".into());
+            return Err("this date is in the future".into());
         }
         Ok(when)
     }
@@ -306,8 +306,8 @@ impl Form {
         }
     }
 
-    /// The receipt with its sums; places whose amount is no number are added to `wrong`.
-    fn receipt(&self, visit: Option<RecordRef>, wrong: &mut Vec<Slot>) -> Receipt {
+    /// The receipt with its sums; places whose amount is none in this currency are added to `wrong`.
+    fn receipt(&self, visit: Option<RecordRef>, wrong: &mut Vec<(Slot, &'static str)>) -> Receipt {
         let mut receipt = Receipt {
             number: self.text(Slot::ReceiptNumber).into(),
             currency: self.text(Slot::Currency).to_ascii_uppercase().into(),
@@ -322,8 +322,8 @@ impl Form {
         };
         let digits = receipt.currency_digits();
         let mut amount = |slot: Slot| {
-            read_amount(self.text(slot), digits).unwrap_or_else(|DecimalError| {
-                wrong.push(slot);
+            read_amount(self.text(slot), digits).unwrap_or_else(|| {
+                wrong.push((slot, like(digits)));
                 zero(digits)
             })
         };
@@ -348,15 +348,36 @@ impl Form {
     }
 }
 
-/// An amount as people write it: a comma for the point, the smallest coins left out.
-fn read_amount(text: &str, digits: u8) -> Result<Decimal, DecimalError> {
-    let text = text.replace(',', ".");
-    let (whole, coins) = text.split_once('.').unwrap_or((&text, ""));
-    let digits = usize::from(digits);
-    if digits == 0 && coins.is_empty() {
-        return whole.parse();
+/// What is wrong, in as few words as stand beside a field on 80 columns.
+fn in_short(slot: Slot, message: String) -> String {
+    match slot {
+        Slot::Currency => "three letters, like EUR".into(),
+        Slot::Charge(_, ChargeSlot::Amount) => "the sum is too large".into(),
+        Slot::Paid => "write zero or more".into(),
+        Slot::Medicine(_, MedicineSlot::Instructions) if message.starts_with("say") => {
+            "say which other route".into()
+        }
+        _ => message,
     }
-    format!("{whole}.{coins:0<digits$}").parse()
+}
+
+/// An amount; its smallest coins may be left out. A comma is refused: it parts the thousands for one reader and the
+/// coins for another.
+fn read_amount(text: &str, digits: u8) -> Option<Decimal> {
+    let (whole, coins) = text.split_once('.').unwrap_or((text, ""));
+    let places = usize::from(digits);
+    let spelled =
+        if text.contains('.') || places > 0 { format!("{whole}.{coins:0<places$}") } else { text.into() };
+    spelled.parse().ok().filter(|amount: &Decimal| amount.scale() == digits)
+}
+
+/// How an amount is written in a currency with so many digits after the point.
+fn like(digits: u8) -> &'static str {
+    match digits {
+        0 => "write it like 1250",
+        2 => "write it like 12.50",
+        _ => "write it like 12.500",
+    }
 }
 
 fn zero(digits: u8) -> Decimal {

@@ -87,8 +87,6 @@ pub enum Kind {
     Text {
         /// Lines.
         lines: u16,
-        /// Most characters.
-        limit: usize,
     },
     /// One of these.
     Choice(Vec<String>),
@@ -158,28 +156,20 @@ impl Slot {
 
     /// How it is filled in.
     pub fn kind(self) -> Kind {
-        let text = |lines, limit| Kind::Text { lines, limit };
         let words = |words: &[&str]| Kind::Choice(words.iter().map(|&word| word.to_owned()).collect());
         match self {
-            Self::When => text(1, 40),
-            Self::Notes => text(3, 2_000),
-            Self::Reason => text(2, 200),
+            Self::Notes => Kind::Text { lines: 3 },
+            Self::Reason => Kind::Text { lines: 2 },
             Self::Class => Kind::Choice(AdmissionClass::ALL.iter().map(|class| class.words()).collect()),
             Self::Medicines => words(&["none", "1 medicine", "2", "3"]),
             Self::Charges => words(&["none", "1 charge", "2", "3", "4"]),
             Self::Medicine(_, MedicineSlot::Route) => {
                 Kind::Choice(Route::ALL.iter().map(|route| route.words()).collect())
             }
-            Self::Medicine(_, MedicineSlot::Instructions) => text(2, 500),
-            Self::Medicine(_, MedicineSlot::Strength) | Self::ReceiptNumber => text(1, 40),
-            Self::Currency => text(1, 3),
-            Self::Charge(_, ChargeSlot::Amount) | Self::Paid => text(1, 20),
+            Self::Medicine(_, MedicineSlot::Instructions) => Kind::Text { lines: 2 },
             Self::Method => words(METHODS),
             Self::Send => Kind::Button,
-            Self::Doctor | Self::VisitType | Self::Department | Self::Medicine(_, MedicineSlot::Name) => {
-                text(1, 120)
-            }
-            _ => text(1, 200),
+            _ => Kind::Text { lines: 1 },
         }
     }
 

@@ -130,6 +130,9 @@ fn every_error_of_the_three_kinds_has_a_field() {
     }
     let wrong = wrong(&form);
     assert!(wrong.len() > 30 && !wrong.contains(&Slot::Send), "{wrong:?}");
+    for (slot, error) in records(&form).unwrap_err() {
+        assert!(error.len() <= 27, "{error} does not stand beside {slot:?} on 80 columns");
+    }
 }
 
 #[test]
@@ -141,7 +144,7 @@ fn a_diagnosis_error_stands_at_the_field_it_was_typed_in() {
 
 #[test]
 fn amounts_are_summed_exactly() {
-    let receipt = receipt(&with_receipt(&["45", "0,10", "0.20"], "20.5", "eur"));
+    let receipt = receipt(&with_receipt(&["45", "0.1", "0.20"], "20.5", "eur"));
     let amounts = [receipt.total, receipt.paid, receipt.due].map(|amount| amount.to_string());
     assert_eq!(amounts, ["45.30", "20.50", "24.80"]);
     assert_eq!(receipt.currency.as_str(), "EUR");
@@ -162,7 +165,7 @@ fn the_currency_says_how_many_digits() {
 
 #[test]
 fn what_is_no_number_is_said_at_its_field() {
-    for bad in ["", "free", "1.2.3", "1 000", "--5"] {
+    for bad in ["", "free", "1.2.3", "1 000", "--5", "12,5", "99.999"] {
         let form = with_receipt(&["45", bad], "", "EUR");
         assert_eq!(wrong(&form), [Slot::Charge(1, ChargeSlot::Amount)], "{bad}");
         assert_eq!(form.sums(), None);
