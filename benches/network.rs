@@ -18,7 +18,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use wardline_client::{Clock as _, Group, Settings, SystemClock, unlock};
+use wardline_client::{Clock as _, Group, Settings, SystemClock, session_length_s, unlock};
 use wardline_crypto::{OsEntropy, SecretBytes};
 use wardline_node::{BranchSecrets, Node, NodeSettings};
 use wardline_policy::Purpose;
@@ -79,8 +79,10 @@ fn group(dir: &Path, staff: &str) -> Group {
     let genesis = settings.read_genesis().unwrap();
     let key = fs::read_to_string(dir.join("staff").join(format!("{staff}.key"))).unwrap();
     let clock = Arc::new(SystemClock);
+    let length_s = session_length_s(&settings, &genesis).unwrap();
     let session =
-        unlock(&key, &passphrase(&dir.join("staff/passphrase")), clock.now_s(), &mut OsEntropy).unwrap();
+        unlock(&key, &passphrase(&dir.join("staff/passphrase")), clock.now_s(), length_s, &mut OsEntropy)
+            .unwrap();
     Group::open(settings, genesis, session, clock).unwrap()
 }
 

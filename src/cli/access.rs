@@ -42,7 +42,7 @@ impl Access {
         let clock = Arc::new(SystemClock);
         let length_s = wardline_client::session_length_s(&settings, &genesis)?;
         let now_s = clock.now_s();
-        let session = wardline_client::unlock_for(&text, &passphrase, now_s, length_s, &mut OsEntropy)?;
+        let session = wardline_client::unlock(&text, &passphrase, now_s, length_s, &mut OsEntropy)?;
         Ok(Group::open(settings, genesis, session, clock)?)
     }
 }

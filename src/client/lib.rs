@@ -50,6 +50,5 @@ pub use session::Session;
 pub use settings::{DEADLINE_MS, Settings, SettingsError};
 pub use staff::{
     NewStaff, StaffFileError, StaffKeys, StaffPublic, UnlockError, approve, read_staff_file, unlock,
-    unlock_for,
 };
 pub use trust::TrustError;

@@ -211,24 +211,12 @@ pub fn read_staff_file(file: &str) -> Result<StaffPublic, StaffFileError> {
     Ok(StaffPublic::decode(&public)?)
 }
 
-/// Unlocks the file into a session of 12 hours, and wipes the staff's keys. Takes about a second on purpose.
+/// Unlocks the file into a session of at most `length_s` seconds (see `session_length_s`) and 12 hours, and wipes the
+/// staff's keys. Takes about a third of a second on purpose.
 ///
 /// # Errors
 /// A wrong passphrase and a changed file give the same error.
 pub fn unlock(
-    file: &str,
-    passphrase: &SecretBytes,
-    now_s: u64,
-    entropy: &mut dyn Entropy,
-) -> Result<Session, UnlockError> {
-    unlock_for(file, passphrase, now_s, MAX_GRANT_S, entropy)
-}
-
-/// The same for networks whose policy allows sessions of at most `length_s` seconds.
-///
-/// # Errors
-/// As [`unlock`].
-pub fn unlock_for(
     file: &str,
     passphrase: &SecretBytes,
     now_s: u64,
@@ -323,20 +311,20 @@ mod tests {
         assert_eq!(public.entry(), entry);
 
         let now = 1_800_000_000;
-        let session = unlock(&file, &secret("open sesame"), now, &mut entropy).unwrap();
+        let session = unlock(&file, &secret("open sesame"), now, MAX_GRANT_S, &mut entropy).unwrap();
         let grant = session.grant();
         assert_eq!(grant.verify(&network(), &entry, now, MAX_GRANT_S), Ok(()));
         assert_eq!(grant.verify(&network(), &entry, now - 30, MAX_GRANT_S), Ok(()), "a clock that is behind");
         assert!(grant.verify(&network(), &entry, session.expires_s() + 1, MAX_GRANT_S).is_err());
         assert_ne!(grant.session, entry.signing, "a session has its own keys");
 
-        let short = unlock_for(&file, &secret("open sesame"), now, 600, &mut entropy).unwrap();
+        let short = unlock(&file, &secret("open sesame"), now, 600, &mut entropy).unwrap();
         assert_eq!(short.grant().verify(&network(), &entry, now, 600), Ok(()));
 
-        let brief = unlock_for(&file, &secret("open sesame"), now, 60, &mut entropy).unwrap();
+        let brief = unlock(&file, &secret("open sesame"), now, 60, &mut entropy).unwrap();
         assert_eq!(brief.grant().verify(&network(), &entry, now + 54, 60), Ok(()));
 
-        let wrong = unlock(&file, &secret("open sesamf"), now, &mut entropy).unwrap_err();
+        let wrong = unlock(&file, &secret("open sesamf"), now, MAX_GRANT_S, &mut entropy).unwrap_err();
         assert!(matches!(wrong, UnlockError::Locked(_)), "{wrong}");
     }
 

@@ -12,7 +12,7 @@ use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::AbortHandle,
 };
-use wardline_client::{Clock, FinalLookup, Group, Settings, read_staff_file, session_length_s, unlock_for};
+use wardline_client::{Clock, FinalLookup, Group, Settings, read_staff_file, session_length_s, unlock};
 use wardline_crypto::{OsEntropy, SecretBytes};
 use wardline_ledger::{Genesis, PatientId};
 use wardline_policy::{Purpose, RecordKind};
@@ -261,7 +261,7 @@ fn open(context: &Context, choice: usize, passphrase: &SecretBytes) -> Outcome<(
     let now_s = context.clock.now_s();
     let length_s = session_length_s(&context.settings, &context.genesis).map_err(|error| in_words(&error))?;
     let session =
-        unlock_for(&file, passphrase, now_s, length_s, &mut OsEntropy).map_err(|error| in_words(&error))?;
+        unlock(&file, passphrase, now_s, length_s, &mut OsEntropy).map_err(|error| in_words(&error))?;
     let staff = session.staff();
     let mut who = Who {
         staff: staff.staff,

@@ -100,7 +100,7 @@ fn importers(layout: &Layout, genesis: &Genesis) -> Result<Vec<Group>> {
             settings.state = settings.state.join(name.to_lowercase());
             let length_s = wardline_client::session_length_s(&settings, genesis)?;
             let (text, now_s) = (access::read(&file)?, clock.now_s());
-            let session = wardline_client::unlock_for(&text, &passphrase, now_s, length_s, &mut OsEntropy)?;
+            let session = wardline_client::unlock(&text, &passphrase, now_s, length_s, &mut OsEntropy)?;
             Ok(Group::open(settings, genesis.clone(), session, clock.clone())?)
         })
         .collect()
