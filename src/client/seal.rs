@@ -49,7 +49,7 @@ pub(crate) fn seal_record(
     let context = WrapContext { network, object: *id.bytes(), version: FIRST_VERSION, pointer, branch: home };
 
     let (whole, others): (Vec<_>, Vec<_>) = holders.iter().copied().partition(|(branch, _)| *branch == home);
-    let to_all = kind.is_emergency_subset() || others.len() < 2;
+    let to_all = kind.is_wrapped_whole() || others.len() < 2;
     let mut stanzas = BTreeMap::new();
     for (branch, to) in whole.iter().chain(others.iter().filter(|_| to_all)) {
         let stanza =

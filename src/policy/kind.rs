@@ -33,8 +33,14 @@ closed_list! {
 }
 
 impl RecordKind {
-    /// Whether an emergency crew may open records of this kind, whose data keys are therefore wrapped whole
-    /// for every holder: allergies, conditions, medication, visits.
+    /// Whether data keys of this kind are wrapped whole for every trusted branch, so that each can release them when all
+    /// others are cut off: allergies and conditions. Not all visits and medicines, though a crew may open them: every
+    /// branch's administrator could read most of what the others hold.
+    pub const fn is_wrapped_whole(self) -> bool {
+        matches!(self, Self::Allergy | Self::Condition)
+    }
+
+    /// Whether an emergency crew may open records of this kind: allergies, conditions, medication, visits.
     pub const fn is_emergency_subset(self) -> bool {
         matches!(
             self,

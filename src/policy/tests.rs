@@ -274,3 +274,9 @@ fn no_operation_is_listed_twice_for_a_role() {
         }
     }
 }
+
+#[test]
+fn what_every_branch_can_open_alone_is_allergies_and_conditions() {
+    let whole: Vec<_> = RecordKind::ALL.iter().filter(|kind| kind.is_wrapped_whole()).collect();
+    assert_eq!(whole, [&RecordKind::Allergy, &RecordKind::Condition]);
+}

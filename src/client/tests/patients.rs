@@ -1,7 +1,7 @@
 //! Search and history against branches that leave out, change, withhold or say nothing.
 
 use super::{
-    records::{enrolled, report, visit},
+    records::{allergy, enrolled, report},
     server::{Net, Vice},
 };
 use crate::{AnswerState, ClientError, FinalLookup, Group, History, RowState, Wholeness};
@@ -12,7 +12,7 @@ async fn prepared(net: &Net, records: usize) -> (Group, PatientId, FinalLookup) 
     let group = net.group();
     let patient = enrolled(&group).await;
     let records =
-        (0..records).map(|n| (patient, if n % 2 == 0 { report(n + 1) } else { visit(n + 1) })).collect();
+        (0..records).map(|n| (patient, if n % 2 == 0 { report(n + 1) } else { allergy(n + 1) })).collect();
     for added in group.add_records(records).await {
         added.unwrap();
     }
@@ -112,7 +112,7 @@ async fn a_record_whose_key_opens_nowhere_any_more_is_damaged() {
     let (group, patient, lookup) = prepared(&net, 2).await;
     [1, 2, 3].into_iter().for_each(|branch| net.turn(branch, Vice::LosesKeys));
     let history = group.history(patient, &lookup).await.unwrap();
-    // The visit is whole everywhere; of the report one share is left.
+    // The allergy is whole everywhere; of the report one share is left.
     assert_eq!(states(&history), [RowState::Damaged, RowState::Verified]);
     net.turn(4, Vice::LosesKeys);
     assert_eq!(states(&group.history(patient, &lookup).await.unwrap()), [RowState::Damaged; 2]);
@@ -148,7 +148,7 @@ async fn with_the_home_branch_silent_two_shares_open_its_records() {
     net.turn(2, Vice::SpoilsShares);
     let history = group.history(patient, &lookup).await.unwrap();
     assert_eq!(states(&history), [RowState::Verified; 4]);
-    // Two leave only one right share of the reports; the visits are whole everywhere.
+    // Two leave only one right share of the reports; the allergies are whole everywhere.
     net.turn(3, Vice::SpoilsShares);
     let history = group.history(patient, &lookup).await.unwrap();
     assert_eq!(states(&history).iter().filter(|state| **state == RowState::Damaged).count(), 2);
@@ -177,7 +177,7 @@ async fn a_list_that_is_older_than_what_was_verified_is_not_believed() {
     let net = Net::start().await;
     let (group, patient, lookup) = prepared(&net, 3).await;
     let fresh = net.group();
-    group.add_records(vec![(patient, visit(9))]).await.remove(0).unwrap();
+    group.add_records(vec![(patient, allergy(9))]).await.remove(0).unwrap();
     for branch in super::world::TRUSTED {
         net.turn(branch, Vice::OldList(1));
     }

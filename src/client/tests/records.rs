@@ -4,9 +4,7 @@ use super::server::{Net, Vice};
 use crate::{Added, ClientError, Group, Progress};
 use wardline_crypto::Stanza;
 use wardline_ledger::{Chain, Key, PatientEntry, PatientId, RecordEntry, state};
-use wardline_record::{
-    AdmissionClass, Body, Identity, ImagingReport, Modality, Mrn, Practitioner, Record, Visit,
-};
+use wardline_record::{Allergy, Body, Finding, Identity, ImagingReport, Modality, Mrn, Practitioner, Record};
 
 pub(crate) fn identity(family: &str) -> Identity {
     Identity {
@@ -30,18 +28,14 @@ fn record(body: Body, day: usize) -> Record {
     }
 }
 
-/// Of the emergency subset: every branch gets the key whole.
-pub(crate) fn visit(day: usize) -> Record {
-    let visit = Visit {
-        class: Some(AdmissionClass::Ambulatory),
-        visit_type: "check-up".into(),
-        reason: "cough".into(),
-        ..Visit::default()
-    };
-    record(Body::Visit(visit), day)
+/// Wrapped whole: every branch gets the key.
+pub(crate) fn allergy(day: usize) -> Record {
+    let allergy =
+        Allergy { finding: Some(Finding::Present), substance: "wasp venom".into(), ..Allergy::default() };
+    record(Body::Allergy(allergy), day)
 }
 
-/// Not of the emergency subset: other branches get shares.
+/// Not wrapped whole: other branches get shares.
 pub(crate) fn report(day: usize) -> Record {
     let report = ImagingReport {
         modality: Some(Modality::Ct),
@@ -115,8 +109,8 @@ async fn the_home_branch_gets_the_key_and_the_others_shares_of_it() {
     };
     let shared = add(&group, patient, report(1)).await.0.unwrap();
     assert_eq!(kinds(*shared.record.bytes()), [1, 2, 2, 2]);
-    let whole = add(&group, patient, visit(1)).await.0.unwrap();
-    assert_eq!(kinds(*whole.record.bytes()), [1, 1, 1, 1], "the emergency subset is whole everywhere");
+    let whole = add(&group, patient, allergy(1)).await.0.unwrap();
+    assert_eq!(kinds(*whole.record.bytes()), [1, 1, 1, 1], "an allergy is whole everywhere");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,13 +159,13 @@ async fn a_link_that_was_final_without_our_knowing_is_not_made_twice() {
     for branch in super::world::TRUSTED {
         net.turn(branch, Vice::NeverFinal);
     }
-    let error = add(&group, patient, visit(1)).await.0.unwrap_err();
+    let error = add(&group, patient, allergy(1)).await.0.unwrap_err();
     assert!(matches!(error, ClientError::Stopped { step: "kept, not linked", .. }), "{error}");
     assert_eq!(links(&net, patient), 1, "it went through all the same");
     for branch in super::world::TRUSTED {
         net.turn(branch, Vice::None);
     }
-    add(&group, patient, visit(1)).await.0.unwrap();
+    add(&group, patient, allergy(1)).await.0.unwrap();
     assert_eq!(links(&net, patient), 1);
 }
 
@@ -180,13 +174,13 @@ async fn rules_of_the_ledger_and_errors_of_the_form_are_told() {
     let net = Net::start().await;
     let group = net.group();
     let patient = enrolled(&group).await;
-    let mut empty = visit(1);
+    let mut empty = allergy(1);
     empty.organization = "".into();
     assert!(matches!(add(&group, patient, empty).await.0, Err(ClientError::Fields(_))));
     assert!(matches!(group.enrol(&Identity::default()).await, Err(ClientError::Fields(_))));
 
     let nobody = PatientId::from_bytes([9; 16]);
-    let error = add(&group, nobody, visit(1)).await.0.unwrap_err();
+    let error = add(&group, nobody, allergy(1)).await.0.unwrap_err();
     assert!(matches!(error, ClientError::Stopped { step: "kept, not linked", .. }), "{error}");
     assert_eq!(net.world.ledger(Chain::Main).height(), 0, "nothing is stored without its link");
 }
@@ -198,8 +192,8 @@ async fn many_go_out_together_and_each_has_its_result() {
     let identities: Vec<Identity> = (0..5).map(|n| identity(&format!("Family{n}"))).collect();
     let patients: Vec<PatientId> =
         group.enrol_all(identities).await.into_iter().collect::<Result<_, _>>().unwrap();
-    let mut records: Vec<_> = (0..20).map(|n| (patients[n % 5], visit(n + 1))).collect();
-    records.push((PatientId::from_bytes([9; 16]), visit(1)));
+    let mut records: Vec<_> = (0..20).map(|n| (patients[n % 5], allergy(n + 1))).collect();
+    records.push((PatientId::from_bytes([9; 16]), allergy(1)));
     let results = group.add_records(records).await;
     assert!(results[..20].iter().all(Result::is_ok));
     assert!(results[20].is_err());
