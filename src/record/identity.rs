@@ -42,6 +42,14 @@ fields! {
         mrns: Vec<Mrn>,
         /// A telephone number.
         phone: Text,
+        /// Other names: at birth, before a marriage, in another script.
+        other_names: Vec<Text>,
+        /// The day or moment of death.
+        died: Option<When>,
+        /// The address on one line.
+        address: Text,
+        /// The language to speak with the patient.
+        language: Text,
     }
 }
 
@@ -78,6 +86,13 @@ struct ReadForm {
     mrns: Vec<Mrn>,
     #[serde(default)]
     phone: Text,
+    #[serde(default)]
+    other_names: Vec<Text>,
+    died: Option<When>,
+    #[serde(default)]
+    address: Text,
+    #[serde(default)]
+    language: Text,
 }
 
 impl Identity {
@@ -101,6 +116,10 @@ impl Identity {
             sex: form.sex,
             mrns: form.mrns,
             phone: form.phone,
+            other_names: form.other_names,
+            died: form.died,
+            address: form.address,
+            language: form.language,
         };
         if identity.to_bytes() == bytes { Ok(identity) } else { Err(DecodeError::NotCanonical) }
     }
@@ -134,6 +153,13 @@ impl Identity {
             });
         }
         checker.line("phone", &self.phone, limits::CODE);
+        checker.must(self.other_names.len() <= limits::MRNS, "other_names", "keep it to 50 names");
+        for (i, name) in self.other_names.iter().enumerate() {
+            checker.required(&format!("other_names[{i}]"), name, limits::NAME);
+        }
+        checker.in_order("died", self.birth_date.as_ref(), self.died.as_ref());
+        checker.line("address", &self.address, limits::LINE);
+        checker.line("language", &self.language, limits::NAME);
         checker.into_errors()
     }
 

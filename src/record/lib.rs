@@ -13,6 +13,7 @@ mod lines;
 mod record;
 pub mod sanitise;
 mod search;
+mod source;
 mod text;
 mod when;
 
@@ -24,6 +25,7 @@ pub use identity::{Identity, Mrn, Sex};
 pub use kinds::*;
 pub use record::{DecodeError, MAX_BYTES, Practitioner, Record, RecordRef, RecordRefError, VERSION};
 pub use search::query_terms;
+pub use source::{Attachment, Bytes, Source};
 pub use text::Text;
 pub use wardline_policy::RecordKind;
 pub use when::{Precision, When, WhenError};

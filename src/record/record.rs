@@ -3,7 +3,7 @@
 //! It must not know the fields of any kind, nor how the bytes are sealed.
 
 use crate::{
-    Body, FieldError, RecordKind, Text, When,
+    Attachment, Body, FieldError, RecordKind, Source, Text, When,
     check::{Checker, limits},
     choice::fields,
     lines::{Lines, with_note},
@@ -14,8 +14,8 @@ use std::{fmt, str::FromStr};
 /// The version of the canonical form that this build writes and reads: the field `v`.
 pub const VERSION: u32 = 1;
 
-/// The longest canonical form, in bytes.
-pub const MAX_BYTES: usize = 256 * 1024;
+/// The longest canonical form, in bytes: room for documents of 20 MB in base64.
+pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// One record of one kind about one patient. It does not name the patient: the side chain's link does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,8 @@ pub struct Record {
     pub recorded: Option<When>,
     /// Who answers for it.
     pub practitioner: Practitioner,
-    /// The hospital, branch or practice.
+    /// The hospital, branch or practice. Empty in a record that was taken over without one: nobody knows where it was
+    /// made, and the branch that has it only keeps it.
     pub organization: Text,
     /// The kind with its fields.
     pub body: Body,
@@ -34,6 +35,10 @@ pub struct Record {
     pub note: Text,
     /// The record that this one corrects.
     pub corrects: Option<RecordRef>,
+    /// Where it was taken over from; nothing for what was written here.
+    pub source: Option<Source>,
+    /// Documents that came with it.
+    pub attachments: Vec<Attachment>,
 }
 
 fields! {
@@ -102,6 +107,10 @@ struct Form<B> {
     note: Text,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     corrects: Option<RecordRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment>,
 }
 
 /// What must be known before the body can be read.
@@ -144,9 +153,21 @@ impl Record {
         Body::decode(kind, json)
     }
 
-    /// Everything that must be put right before the record may be kept; empty when all is well.
+    /// Everything that must be put right before the record may be kept; empty when all is well. What was taken over
+    /// from elsewhere is kept as it came: nobody here can fill in what its source left out.
     pub fn check(&self) -> Vec<FieldError> {
         let mut checker = Checker::default();
+        match &self.source {
+            Some(source) => checker.inside("source", |c| source.check(c)),
+            None => self.check_content(&mut checker),
+        }
+        let long = self.to_bytes().len() > MAX_BYTES;
+        checker.must(!long, "body", "shorten it, or write several records");
+        checker.into_errors()
+    }
+
+    /// The rules for what is written here.
+    fn check_content(&self, checker: &mut Checker) {
         checker.inside("practitioner", |c| {
             c.required("name", &self.practitioner.name, limits::NAME);
             c.line("id", &self.practitioner.id, limits::CODE);
@@ -155,9 +176,10 @@ impl Record {
         checker.prose("note", &self.note);
         checker.in_order("recorded", Some(&self.occurred), self.recorded.as_ref());
         checker.inside("body", |c| self.body.content().check(c));
-        let long = self.to_bytes().len() > MAX_BYTES;
-        checker.must(!long, "body", "shorten it, or write several records");
-        checker.into_errors()
+        checker.each("attachments", &self.attachments, |c, attachment| {
+            c.required("title", &attachment.title, limits::NAME);
+            c.required("content_type", &attachment.content_type, limits::NAME);
+        });
     }
 
     /// One line for lists: what matters most, without the kind. No control characters.
@@ -171,11 +193,31 @@ impl Record {
         lines.add("Occurred", &self.occurred);
         lines.add_some("Recorded", self.recorded.as_ref());
         lines.add("Practitioner", with_note(&self.practitioner.name, &self.practitioner.id));
-        lines.add("Organization", &self.organization);
+        let organization = if self.is_place_known() { self.organization.as_str() } else { "not known" };
+        lines.add("Organization", organization);
+        if let Some(source) = &self.source {
+            lines.add("Status at source", &source.status);
+        }
         self.body.content().lines(&mut lines);
         lines.add("Note", &self.note);
+        lines.add_each("Document", &self.attachments, Attachment::words);
         lines.add_some("Corrects record", self.corrects);
+        if let Some(source) = &self.source {
+            lines.add(
+                "Taken over from",
+                with_note(
+                    &source.system,
+                    &source.ids.iter().map(Text::as_str).collect::<Vec<_>>().join(", "),
+                ),
+            );
+            lines.add("Part of visit", &source.visit);
+        }
         lines.into_vec()
+    }
+
+    /// Whether it is known where it was made.
+    pub fn is_place_known(&self) -> bool {
+        !self.organization.is_empty()
     }
 
     /// Seconds since 1970 in UTC at which it began, for sorting; a date without a time counts from 00:00 UTC.
@@ -194,6 +236,8 @@ impl Record {
             body,
             note: self.note.clone(),
             corrects: self.corrects,
+            source: self.source.clone(),
+            attachments: self.attachments.clone(),
         })
     }
 
@@ -210,6 +254,8 @@ impl Record {
             body: body(form.body),
             note: form.note,
             corrects: form.corrects,
+            source: form.source,
+            attachments: form.attachments,
         })
     }
 }

@@ -21,7 +21,8 @@ pub(crate) fn identity_terms(identity: &Identity) -> Vec<String> {
         // Names in Han and Kana are written together, without a space.
         let together =
             (family.last().zip(given.first())).filter(|(f, _)| is_dense(f)).map(|(f, g)| format!("{f}{g}"));
-        for word in family.into_iter().chain(given).chain(together) {
+        let others = identity.other_names.iter().flat_map(|name| words(name, spelling));
+        for word in family.into_iter().chain(given).chain(together).chain(others) {
             terms.extend(prefixes(&word).map(|prefix| format!("name:{prefix}")));
         }
     }

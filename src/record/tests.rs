@@ -24,6 +24,8 @@ fn record(body: impl Into<Body>) -> Record {
         body: body.into(),
         note: Text::default(),
         corrects: None,
+        source: None,
+        attachments: Vec::new(),
     }
 }
 
@@ -45,7 +47,7 @@ fn visit() -> Visit {
 fn receipt() -> Receipt {
     let line = |what, amount| ReceiptLine {
         description: text(what),
-        amount: decimal(amount),
+        amount: Some(decimal(amount)),
         ..ReceiptLine::default()
     };
     Receipt {
@@ -53,8 +55,8 @@ fn receipt() -> Receipt {
         currency: text("EUR"),
         lines: vec![line("consultation", "42.10"), line("ECG", "18.20"), line("reduction", "-0.30")],
         total: decimal("60.00"),
-        paid: decimal("20.00"),
-        due: decimal("40.00"),
+        paid: Some(decimal("20.00")),
+        due: Some(decimal("40.00")),
         method: text("cash"),
         ..Receipt::default()
     }
@@ -299,11 +301,15 @@ fn limits_hold_at_their_edge_and_messages_repeat_no_data() {
     );
     let many = Visit { diagnoses: vec![visit().diagnoses[0].clone(); limits::ENTRIES + 1], ..visit() };
     assert!(messages(&record(many)).iter().any(|m| m.starts_with("body.diagnoses: keep it to 100 entries")));
-    let huge = Visit {
-        diagnoses: vec![Diagnosis { text: text(&"x".repeat(3000)), ..Diagnosis::default() }; 99],
-        ..visit()
+    let huge = Record {
+        attachments: vec![Attachment {
+            title: text("film"),
+            content_type: text("video/mp4"),
+            data: vec![0; MAX_BYTES / 4 * 3].into(),
+        }],
+        ..record(visit())
     };
-    assert!(messages(&record(huge)).contains(&"body: shorten it, or write several records".to_owned()));
+    assert!(messages(&huge).contains(&"body: shorten it, or write several records".to_owned()));
 }
 
 #[test]
@@ -347,11 +353,14 @@ fn a_receipt_must_add_up_exactly() {
     let total = "body.total: make the total the exact sum of the lines";
     let due = "body.due: make paid and due together the total";
     assert_eq!(checked(|r| r.total = decimal("60.01")), [total, due]);
-    assert_eq!(checked(|r| r.paid = decimal("20.01")), [due]);
-    assert_eq!(checked(|r| r.lines[0].amount = decimal("42.11")), [total]);
-    assert_eq!(checked(|r| r.paid = decimal("-1.00"))[0], "body.paid: give what was paid as zero or more");
+    assert_eq!(checked(|r| r.paid = Some(decimal("20.01"))), [due]);
+    assert_eq!(checked(|r| r.lines[0].amount = Some(decimal("42.11"))), [total]);
     assert_eq!(
-        checked(|r| r.due = decimal("40")),
+        checked(|r| r.paid = Some(decimal("-1.00")))[0],
+        "body.paid: give what was paid as zero or more"
+    );
+    assert_eq!(
+        checked(|r| r.due = Some(decimal("40"))),
         ["body.due: give the amount with 2 digits after the point"]
     );
     assert!(checked(|r| r.currency = text("eur"))[0].contains("three capital letters"));
@@ -361,7 +370,7 @@ fn a_receipt_must_add_up_exactly() {
             .any(|m| m == "body.lines[0].amount: give the amount with 0 digits after the point")
     );
     assert_eq!(
-        checked(|r| (r.paid, r.due) = (decimal("70.00"), decimal("-10.00"))),
+        checked(|r| (r.paid, r.due) = (Some(decimal("70.00")), Some(decimal("-10.00")))),
         [""; 0],
         "paid too much"
     );
@@ -466,5 +475,61 @@ proptest! {
     fn arbitrary_bytes_never_panic_and_never_pass_in_two_spellings(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(Record::from_bytes(&bytes).is_err());
         prop_assert!(Identity::from_bytes(&bytes).is_err());
+    }
+}
+
+/// A visit as another system gave it: without what our own form demands.
+fn taken_over() -> Record {
+    Record {
+        organization: Text::default(),
+        practitioner: Practitioner::default(),
+        source: Some(Source {
+            system: text("FHIR R4"),
+            ids: vec![text("Encounter/7b2f"), text("Condition/1")],
+            status: text("finished"),
+            visit: text("Encounter/7b2f"),
+        }),
+        attachments: vec![Attachment {
+            title: text("letter"),
+            content_type: text("text/plain; charset=utf-8"),
+            data: b"Gr\xc3\xbc\xc3\x9fe".to_vec().into(),
+        }],
+        ..record(Visit { class_code: text("AMB"), ..Visit::default() })
+    }
+}
+
+#[test]
+fn what_was_taken_over_is_kept_as_it_came_and_says_from_where() {
+    let taken = taken_over();
+    assert_eq!(taken.check(), []);
+    assert_eq!(Record::from_bytes(&taken.to_bytes()), Ok(taken.clone()));
+    assert_eq!(taken.source.as_ref().unwrap().leading_id(), "7b2f");
+    assert_eq!(taken.attachments[0].text(), Some("Grüße"));
+    let lines = taken.lines();
+    for (label, value) in [
+        ("Organization", "not known"),
+        ("Class", "AMB"),
+        ("Status at source", "finished"),
+        ("Document", "letter, text/plain; charset=utf-8, 7 bytes"),
+        ("Taken over from", "FHIR R4 (Encounter/7b2f, Condition/1)"),
+    ] {
+        assert!(lines.contains(&(label.to_owned(), value.to_owned())), "{label}: {lines:?}");
+    }
+    let unnamed = Record { source: Some(Source::default()), ..taken_over() };
+    assert_eq!(
+        messages(&unnamed),
+        ["source.system: fill this in", "source.ids: name at least one thing that the record was made from"]
+    );
+    // written here, the same content is not enough
+    assert!(!Record { source: None, ..taken_over() }.check().is_empty());
+}
+
+#[test]
+fn a_document_has_one_spelling() {
+    let text = String::from_utf8(taken_over().to_bytes()).unwrap();
+    assert!(text.contains(r#""data":"R3LDvMOfZQ==""#), "{text}");
+    for other in ["R3LDvMOfZQ", "R3LDvMOfZR==", "R3LDvMOf\\u005aQ=="] {
+        let changed = text.replace("R3LDvMOfZQ==", other);
+        assert!(Record::from_bytes(changed.as_bytes()).is_err(), "{other}");
     }
 }

@@ -115,14 +115,13 @@ fn read_partial(text: &str) -> Option<When> {
     Some(When { text: text.to_owned(), precision, utc_seconds: utc_seconds(start.at(0, 0, 0, 0), 0) })
 }
 
-/// RFC 3339 with capital `T` and `Z`, up to nine digits of a fraction, no `-00:00`, no leap second.
+/// RFC 3339 with capital `T` and `Z`, up to nine digits of a fraction, no leap second; an offset of zero stays as it was written.
 fn read_moment(text: &str) -> Option<When> {
     let (day, rest) = text.split_once('T')?;
     let at = rest.find(['Z', '+', '-'])?;
     let (clock, offset) = rest.split_at_checked(at)?;
     let offset_seconds = match offset {
         "Z" => 0,
-        "-00:00" | "+00:00" => return None,
         _ => {
             let (hours, minutes) = offset.get(1..)?.split_once(':')?;
             (hours.len() == 2 && minutes.len() == 2).then_some(())?;
@@ -194,6 +193,8 @@ mod tests {
             ("2025-03-31", Precision::Day, 1_743_379_200),
             ("2025-03-31T14:05:00+02:00", Precision::Moment, 1_743_422_700),
             ("2025-03-31T12:05:00Z", Precision::Moment, 1_743_422_700),
+            ("2025-03-31T12:05:00+00:00", Precision::Moment, 1_743_422_700),
+            ("2025-03-31T12:05:00-00:00", Precision::Moment, 1_743_422_700),
             ("2025-03-31T12:05:00.250Z", Precision::Moment, 1_743_422_700),
             ("2025-03-31T02:35:00-09:30", Precision::Moment, 1_743_422_700),
             ("1969-12-31", Precision::Day, -86_400),
@@ -235,8 +236,6 @@ mod tests {
             "2025-03-31t14:05:00Z",
             "2025-03-31T24:00:00Z",
             "2025-03-31T14:05:60Z",
-            "2025-03-31T14:05:00-00:00",
-            "2025-03-31T14:05:00+00:00",
             "2025-03-31T14:05:00+24:00",
             "2025-03-31T14:05:00.Z",
             "31/03/2025",

@@ -98,6 +98,7 @@ fn person(
         sex: Some(name.sex),
         mrns: mrns.collect(),
         phone: phone.into(),
+        ..Identity::default()
     };
     Person { identity, records }
 }
@@ -208,6 +209,8 @@ impl History<'_> {
             body: body.into(),
             note: Text::default(),
             corrects: None,
+            source: None,
+            attachments: Vec::new(),
         };
         self.records.push((branch, record));
     }
@@ -241,10 +244,10 @@ impl History<'_> {
             visit_type: scenario.visit_type.into(),
             department: scenario.department.into(),
             reason: (*self.dice.pick(scenario.reasons)).into(),
-            ended: None,
             diagnoses,
             notes: format!("{vitals}\n{}", self.dice.pick(scenario.notes)).into(),
             follow_up: (*follow_up).into(),
+            ..Visit::default()
         }
     }
 
@@ -302,6 +305,7 @@ impl History<'_> {
             low: Some(decimal(low)),
             high: Some(decimal(high)),
             flag: Some(flag),
+            ..Measurement::default()
         }
     }
 
@@ -322,7 +326,7 @@ impl History<'_> {
         };
         let line = |(what, cents): (&str, i64)| ReceiptLine {
             description: what.into(),
-            amount: exact(cents, 2),
+            amount: Some(exact(cents, 2)),
             ..ReceiptLine::default()
         };
         let serial = 1_000 + self.dice.below(9_000);
@@ -331,8 +335,8 @@ impl History<'_> {
             currency: "EUR".into(),
             lines: charges.into_iter().map(line).collect(),
             total: exact(total, 2),
-            paid: exact(paid, 2),
-            due: exact(total - paid, 2),
+            paid: Some(exact(paid, 2)),
+            due: Some(exact(total - paid, 2)),
             method: method.into(),
             due_by: (paid < total).then(|| When::day(day.saturating_add(30.days()))),
             ..Receipt::default()

@@ -25,6 +25,8 @@ fn record(body: Body, day: usize) -> Record {
         body,
         note: "".into(),
         corrects: None,
+        source: None,
+        attachments: Vec::new(),
     }
 }
 

@@ -88,6 +88,7 @@ fn identity(family: &str, given: &str, born: &str, sex: Sex, mrns: &[(&str, &str
             .map(|&(system, value)| Mrn { system: system.into(), value: value.into() })
             .collect(),
         phone: "".into(),
+        ..Identity::default()
     }
 }
 
@@ -161,6 +162,8 @@ pub fn record(day: &str, doctor: &str, branch: &str, body: impl Into<Body>) -> R
         body: body.into(),
         note: "".into(),
         corrects: None,
+        source: None,
+        attachments: Vec::new(),
     }
 }
 
@@ -205,12 +208,12 @@ fn receipt(number: &str, cents: i64, paid: i64) -> Receipt {
         currency: "EUR".into(),
         lines: vec![ReceiptLine {
             description: "consultation, 20 min".into(),
-            amount: amount(cents),
+            amount: Some(amount(cents)),
             ..ReceiptLine::default()
         }],
         total: amount(cents),
-        paid: amount(paid),
-        due: amount(cents - paid),
+        paid: Some(amount(paid)),
+        due: Some(amount(cents - paid)),
         method: "card".into(),
         ..Receipt::default()
     }

@@ -13,6 +13,7 @@ fn identity(family: &str, given: &str) -> Identity {
             Mrn { system: "south".into(), value: "S/7a".into() },
         ],
         phone: Text::default(),
+        ..Identity::default()
     }
 }
 

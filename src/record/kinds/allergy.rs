@@ -35,6 +35,18 @@ choice! {
     }
 }
 
+choice! {
+    /// How dangerous a future reaction could be.
+    Criticality {
+        /// Unlikely to be dangerous.
+        Low = "low",
+        /// Could be dangerous to life.
+        High = "high",
+        /// Cannot be said.
+        UnableToAssess = "unable-to-assess",
+    }
+}
+
 fields! {
     /// What the patient reacts to.
     Allergy {
@@ -54,6 +66,12 @@ fields! {
         since: Option<When>,
         /// Whether it was confirmed by a test or a doctor.
         confirmed: bool,
+        /// How dangerous a future reaction could be.
+        criticality: Option<Criticality>,
+        /// Whether it still counts, in the word of the source: "active", "resolved".
+        activity: Text,
+        /// How sure it is, in the word of the source: "confirmed", "refuted".
+        verification: Text,
     }
 }
 
@@ -62,6 +80,8 @@ impl Kind for Allergy {
         c.chosen("finding", self.finding);
         c.line("code", &self.code, limits::CODE);
         c.line("reaction", &self.reaction, limits::LINE);
+        c.line("activity", &self.activity, limits::CODE);
+        c.line("verification", &self.verification, limits::CODE);
         if self.finding == Some(Finding::Present) {
             c.required("substance", &self.substance, limits::NAME);
             return;
@@ -73,11 +93,26 @@ impl Kind for Allergy {
         c.must(self.severity.is_none(), "severity", NOT_WITH_NONE);
         c.must(self.since.is_none(), "since", NOT_WITH_NONE);
         c.must(!self.confirmed, "confirmed", NOT_WITH_NONE);
+        c.must(self.criticality.is_none(), "criticality", NOT_WITH_NONE);
     }
 
     fn summary(&self) -> String {
         let severity = self.severity.map(|s| s.words()).unwrap_or_default();
-        let present = join(", ", &[&format!("allergy to {}", self.substance), &self.reaction, &severity]);
+        let critical = if self.criticality == Some(Criticality::High) { "high criticality" } else { "" };
+        let activity = if self.activity.as_str() == "active" { "" } else { self.activity.as_str() };
+        let verification =
+            if self.verification.as_str() == "confirmed" { "" } else { self.verification.as_str() };
+        let present = join(
+            ", ",
+            &[
+                &format!("allergy to {}", self.substance),
+                &self.reaction,
+                &severity,
+                critical,
+                activity,
+                verification,
+            ],
+        );
         let noun = match self.category {
             Some(category) => format!("{category} allergies"),
             None => "allergies".to_owned(),
@@ -93,5 +128,8 @@ impl Kind for Allergy {
         lines.add_some("Severity", self.severity);
         lines.add_some("Since", self.since.as_ref());
         lines.add("Confirmed", if self.confirmed { "yes" } else { "" });
+        lines.add_some("Criticality", self.criticality);
+        lines.add("Activity", &self.activity);
+        lines.add("Verification", &self.verification);
     }
 }

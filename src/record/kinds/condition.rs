@@ -52,6 +52,12 @@ fields! {
         since: Option<When>,
         /// Until when.
         ended: Option<When>,
+        /// What sort of entry: "encounter diagnosis", "problem list item".
+        category: Text,
+        /// How bad it is.
+        severity: Text,
+        /// How sure it is, in the word of the source.
+        verification: Text,
     }
 }
 
@@ -59,6 +65,9 @@ impl Kind for Condition {
     fn check(&self, c: &mut Checker) {
         c.chosen("finding", self.finding);
         c.line("code", &self.code, limits::CODE);
+        c.line("category", &self.category, limits::NAME);
+        c.line("severity", &self.severity, limits::NAME);
+        c.line("verification", &self.verification, limits::CODE);
         c.in_order("ended", self.since.as_ref(), self.ended.as_ref());
         if self.finding == Some(Finding::Present) {
             c.required("name", &self.name, limits::LINE);
@@ -97,6 +106,9 @@ impl Kind for Condition {
         lines.add("Condition", with_note(&self.name, &self.code));
         lines.add_some("Status", self.status);
         lines.add_some("Certainty", self.certainty);
+        lines.add("Verification", &self.verification);
+        lines.add("Severity", &self.severity);
+        lines.add("Category", &self.category);
         lines.add_some("Since", self.since.as_ref());
         lines.add_some("Ended", self.ended.as_ref());
     }

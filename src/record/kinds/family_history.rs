@@ -32,6 +32,10 @@ fields! {
         age_at_onset: Option<u16>,
         /// Whether the relative died of it.
         died_of_it: bool,
+        /// Whether the relative has died.
+        died: bool,
+        /// A remark.
+        note: Text,
     }
 }
 
@@ -45,12 +49,18 @@ impl Relative {
             "age_at_onset",
             "give an age in years up to 130",
         );
+        c.line("note", &self.note, limits::LINE);
     }
 
     fn words(&self) -> String {
         let age = self.age_at_onset.map(|age| format!("at {age}")).unwrap_or_default();
-        let died = if self.died_of_it { "died of it" } else { "" };
-        join(": ", &[&self.relation, &join(", ", &[&with_note(&self.condition, &self.code), &age, died])])
+        let died = match (self.died_of_it, self.died) {
+            (true, _) => "died of it",
+            (false, true) => "died",
+            (false, false) => "",
+        };
+        let told = join(", ", &[&with_note(&self.condition, &self.code), &age, died, &self.note]);
+        join(": ", &[&self.relation, &told])
     }
 }
 

@@ -1,6 +1,6 @@
 //! A hospital stay: admission, course, discharge.
 
-use super::{AdmissionClass, Diagnosis};
+use super::{AdmissionClass, Diagnosis, TeamMember, visit::class_words};
 use crate::{
     Text, When,
     body::Kind,
@@ -30,6 +30,8 @@ fields! {
     HospitalStay {
         /// How the patient was received. Required.
         class: Option<AdmissionClass>,
+        /// The class as its source coded it, such as ActCode `IMP`.
+        class_code: Text,
         /// When the stay began. Required.
         admitted: Option<When>,
         /// When it ended; missing while it lasts.
@@ -46,6 +48,12 @@ fields! {
         course: Text,
         /// Instructions for after: several lines.
         instructions: Text,
+        /// Where the patient came from: "emergency department".
+        admit_source: Text,
+        /// How it ended in the words of the source.
+        discharge_text: Text,
+        /// Who took part besides the practitioner of the record.
+        team: Vec<TeamMember>,
     }
 }
 
@@ -61,6 +69,10 @@ impl Kind for HospitalStay {
         c.must(both, "discharge", "give both the time and the way of discharge, or neither");
         c.prose("course", &self.course);
         c.prose("instructions", &self.instructions);
+        c.line("class_code", &self.class_code, limits::CODE);
+        c.line("admit_source", &self.admit_source, limits::LINE);
+        c.line("discharge_text", &self.discharge_text, limits::LINE);
+        c.each("team", &self.team, |c, member| member.check(c));
     }
 
     fn summary(&self) -> String {
@@ -71,14 +83,17 @@ impl Kind for HospitalStay {
     }
 
     fn lines(&self, lines: &mut Lines) {
-        lines.add_some("Class", self.class);
+        lines.add("Class", class_words(self.class, &self.class_code));
         lines.add_some("Admitted", self.admitted.as_ref());
         lines.add_some("Discharged", self.discharged.as_ref());
+        lines.add("Came from", &self.admit_source);
         lines.add("Ward", &self.ward);
         lines.add("Reason", &self.reason);
         lines.add_each("Diagnosis", &self.diagnoses, Diagnosis::words);
-        lines.add_some("Discharge", self.discharge);
+        let discharge = self.discharge.map(Discharge::words).unwrap_or_default();
+        lines.add("Discharge", join(": ", &[&discharge, &self.discharge_text]));
         lines.add("Course", &self.course);
         lines.add("Instructions", &self.instructions);
+        lines.add_each("Team", &self.team, TeamMember::words);
     }
 }

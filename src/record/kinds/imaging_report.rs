@@ -63,6 +63,35 @@ fields! {
         impression: Text,
         /// Where the images are: the study's number.
         study: Text,
+        /// The series that it consists of.
+        series: Vec<Series>,
+    }
+}
+
+fields! {
+    /// One series of images.
+    Series {
+        /// How it was made, as its source says: "DX", "Computed Radiography".
+        modality: Text,
+        /// What it shows.
+        description: Text,
+        /// The part of the body.
+        region: Text,
+        /// How many images it has.
+        instances: Option<u16>,
+    }
+}
+
+impl Series {
+    fn check(&self, c: &mut Checker) {
+        c.line("modality", &self.modality, limits::NAME);
+        c.line("description", &self.description, limits::LINE);
+        c.line("region", &self.region, limits::NAME);
+    }
+
+    fn words(&self) -> String {
+        let images = self.instances.map(|n| format!("{n} images")).unwrap_or_default();
+        join(", ", &[&self.modality, &self.description, &self.region, &images])
     }
 }
 
@@ -77,6 +106,7 @@ impl Kind for ImagingReport {
         c.must(!self.impression.is_empty(), "impression", "fill this in");
         c.prose("impression", &self.impression);
         c.line("study", &self.study, limits::LINE);
+        c.each("series", &self.series, |c, series| series.check(c));
     }
 
     fn summary(&self) -> String {
@@ -91,6 +121,7 @@ impl Kind for ImagingReport {
         lines.add("Findings", &self.findings);
         lines.add("Impression", &self.impression);
         lines.add("Study", &self.study);
+        lines.add_each("Series", &self.series, Series::words);
     }
 }
 

@@ -32,6 +32,10 @@ fields! {
         route: Option<Route>,
         /// Why it was not given; empty when it was.
         not_given: Text,
+        /// How much was given: "0.5 mL".
+        dose: Text,
+        /// Why it was given.
+        reason: Text,
     }
 }
 
@@ -53,6 +57,8 @@ impl Kind for Immunization {
         c.line("manufacturer", &self.manufacturer, limits::NAME);
         c.line("site", &self.site, limits::NAME);
         c.line("not_given", &self.not_given, limits::LINE);
+        c.line("dose", &self.dose, limits::LINE);
+        c.line("reason", &self.reason, limits::LINE);
     }
 
     fn summary(&self) -> String {
@@ -64,12 +70,14 @@ impl Kind for Immunization {
     fn lines(&self, lines: &mut Lines) {
         lines.add("Vaccine", join(" ", &[&self.vaccine, &self.code]));
         lines.add("Against", &self.disease);
-        lines.add_some("Dose", self.dose_number);
+        lines.add_some("Dose number", self.dose_number);
+        lines.add("Dose", &self.dose);
         lines.add("Batch", &self.batch);
         lines.add("Manufacturer", &self.manufacturer);
         lines.add_some("Expires", self.expires.as_ref());
         lines.add("Site", &self.site);
         lines.add_some("Route", self.route);
+        lines.add("Reason", &self.reason);
         lines.add("Not given because", &self.not_given);
     }
 }

@@ -50,6 +50,10 @@ fields! {
         measurements: Vec<Measurement>,
         /// The laboratory's comment: several lines.
         comment: Text,
+        /// What sort of result: "laboratory", "vital signs", "survey".
+        category: Text,
+        /// What the values mean, in the words of who reported them: several lines.
+        conclusion: Text,
     }
 }
 
@@ -70,6 +74,14 @@ fields! {
         high: Option<Decimal>,
         /// The laboratory's mark.
         flag: Option<Flag>,
+        /// The reference range in words, where it is not two numbers.
+        range: Text,
+        /// When it was measured, if not with the others.
+        taken: Option<When>,
+        /// How it was measured.
+        method: Text,
+        /// A remark on this value.
+        note: Text,
     }
 }
 
@@ -82,17 +94,28 @@ impl Measurement {
         if let (Some(low), Some(high)) = (self.low, self.high) {
             c.must(low.compare(high) != Ordering::Greater, "high", "put the upper end above the lower end");
         }
+        c.line("range", &self.range, limits::LINE);
+        c.line("method", &self.method, limits::LINE);
+        c.line("note", &self.note, limits::LINE);
+    }
+
+    /// The reference range: "12.0 to 15.5", "from 12.0", or its words; empty when there is none.
+    pub fn range_words(&self) -> String {
+        match (self.low, self.high) {
+            (Some(low), Some(high)) => format!("{low} to {high}"),
+            (Some(low), None) => format!("from {low}"),
+            (None, Some(high)) => format!("up to {high}"),
+            (None, None) => self.range.to_string(),
+        }
     }
 
     fn words(&self) -> String {
-        let range = match (self.low, self.high) {
-            (Some(low), Some(high)) => format!("(range {low} to {high})"),
-            (Some(low), None) => format!("(range from {low})"),
-            (None, Some(high)) => format!("(range up to {high})"),
-            (None, None) => String::new(),
-        };
+        let range = self.range_words();
+        let range = if range.is_empty() { range } else { format!("(range {range})") };
+        let taken = self.taken.as_ref().map(|at| format!("at {at}")).unwrap_or_default();
         let flag = self.flag.filter(|&f| f != Flag::Normal).map(|f| f.words()).unwrap_or_default();
-        join(" ", &[&self.test, &self.value, &self.unit, &range, &flag])
+        let value = join(" ", &[&self.test, &self.value, &self.unit, &range, &flag, &taken]);
+        join(", ", &[&value, &self.method, &self.note])
     }
 }
 
@@ -104,6 +127,8 @@ impl Kind for LaboratoryResult {
         c.must(!self.measurements.is_empty(), "measurements", "add at least one value");
         c.each("measurements", &self.measurements, |c, measurement| measurement.check(c));
         c.prose("comment", &self.comment);
+        c.line("category", &self.category, limits::NAME);
+        c.prose("conclusion", &self.conclusion);
     }
 
     fn summary(&self) -> String {
@@ -119,7 +144,8 @@ impl Kind for LaboratoryResult {
             0 => String::new(),
             n => format!("{n} of {} outside the range", self.measurements.len()),
         };
-        let what = if self.panel.is_empty() { &self.specimen } else { &self.panel };
+        let named = [&self.panel, &self.specimen, &self.category].into_iter().find(|name| !name.is_empty());
+        let what = named.map_or("", Text::as_str);
         join(", ", &[what, status, &marks])
     }
 
@@ -127,8 +153,10 @@ impl Kind for LaboratoryResult {
         lines.add_some("Status", self.status);
         lines.add("Specimen", &self.specimen);
         lines.add_some("Collected", self.collected.as_ref());
+        lines.add("Category", &self.category);
         lines.add("Panel", &self.panel);
         lines.add_each("Value", &self.measurements, Measurement::words);
+        lines.add("Conclusion", &self.conclusion);
         lines.add("Comment", &self.comment);
     }
 }

@@ -2,11 +2,11 @@
 
 use super::Route;
 use crate::{
-    RecordRef, Text,
+    RecordRef, Text, When,
     body::Kind,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::{Lines, join},
+    lines::{Lines, join, with_note},
 };
 
 choice! {
@@ -32,6 +32,8 @@ fields! {
         medicine: Text,
         /// The strength of one unit.
         strength: Text,
+        /// Its code, such as ATC `N02BE01`.
+        code: Text,
         /// How much: "1 tablet", "500 ml in 30 minutes". Required when given.
         dose: Text,
         /// The way into the body. Required when given.
@@ -44,6 +46,8 @@ fields! {
         reason: Text,
         /// The record of the prescription.
         prescription: Option<RecordRef>,
+        /// When it ended, if it took a while: an infusion.
+        ended: Option<When>,
     }
 }
 
@@ -52,6 +56,7 @@ impl Kind for MedicationGiven {
         c.chosen("status", self.status);
         c.required("medicine", &self.medicine, limits::NAME);
         c.line("strength", &self.strength, limits::CODE);
+        c.line("code", &self.code, limits::CODE);
         if matches!(self.status, Some(Given::Given | Given::GivenInPart)) {
             c.required("dose", &self.dose, limits::LINE);
             c.chosen("route", self.route);
@@ -74,12 +79,13 @@ impl Kind for MedicationGiven {
 
     fn lines(&self, lines: &mut Lines) {
         lines.add_some("Status", self.status);
-        lines.add("Medicine", join(" ", &[&self.medicine, &self.strength]));
+        lines.add("Medicine", join(" ", &[&with_note(&self.medicine, &self.code), &self.strength]));
         lines.add("Dose", &self.dose);
         lines.add_some("Route", self.route);
         lines.add("Site", &self.site);
         lines.add("Batch", &self.batch);
         lines.add("Reason", &self.reason);
+        lines.add_some("Ended", self.ended.as_ref());
         lines.add_some("Prescription", self.prescription);
     }
 }

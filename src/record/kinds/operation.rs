@@ -1,6 +1,6 @@
 //! A surgical operation: what was done, by whom, what was found.
 
-use super::Side;
+use super::{Side, TeamMember};
 use crate::{
     Text, When,
     body::Kind,
@@ -34,16 +34,12 @@ fields! {
         complications: Text,
         /// Implants with their numbers: several lines.
         implants: Text,
-    }
-}
-
-fields! {
-    /// Somebody who took part.
-    TeamMember {
-        /// As what: "first assistant". Required.
-        role: Text,
-        /// The name. Required.
-        name: Text,
+        /// What sort of procedure: "surgical procedure".
+        category: Text,
+        /// Where on the body.
+        site: Text,
+        /// What came of it: "successful".
+        outcome: Text,
     }
 }
 
@@ -54,15 +50,15 @@ impl Kind for Operation {
         c.chosen("side", self.side);
         c.required("indication", &self.indication, limits::LINE);
         c.in_order("ended", self.started.as_ref(), self.ended.as_ref());
-        c.each("team", &self.team, |c, member| {
-            c.required("role", &member.role, limits::NAME);
-            c.required("name", &member.name, limits::NAME);
-        });
+        c.each("team", &self.team, |c, member| member.check(c));
         c.line("anaesthesia", &self.anaesthesia, limits::LINE);
         c.must(!self.report.is_empty(), "report", "fill this in");
         c.prose("report", &self.report);
         c.prose("complications", &self.complications);
         c.prose("implants", &self.implants);
+        c.line("category", &self.category, limits::NAME);
+        c.line("site", &self.site, limits::LINE);
+        c.line("outcome", &self.outcome, limits::LINE);
     }
 
     fn summary(&self) -> String {
@@ -71,13 +67,16 @@ impl Kind for Operation {
 
     fn lines(&self, lines: &mut Lines) {
         lines.add("Procedure", join(" ", &[&self.procedure, &self.code]));
+        lines.add("Category", &self.category);
+        lines.add("Site", &self.site);
         lines.add("Side", self.side_words());
         lines.add("Indication", &self.indication);
         lines.add_some("Started", self.started.as_ref());
         lines.add_some("Ended", self.ended.as_ref());
-        lines.add_each("Team", &self.team, |member| join(": ", &[&member.role, &member.name]));
+        lines.add_each("Team", &self.team, TeamMember::words);
         lines.add("Anaesthesia", &self.anaesthesia);
         lines.add("Report", &self.report);
+        lines.add("Outcome", &self.outcome);
         lines.add("Complications", &self.complications);
         lines.add("Implants", &self.implants);
     }

@@ -53,6 +53,8 @@ fields! {
         valid_until: Option<When>,
         /// How often it may be dispensed again.
         repeats: Option<u16>,
+        /// What sort of order: "outpatient", "discharge".
+        category: Text,
     }
 }
 
@@ -126,6 +128,7 @@ impl Kind for Prescription {
             "repeats",
             "give a number from 1 to 99, or none",
         );
+        c.line("category", &self.category, limits::NAME);
     }
 
     fn summary(&self) -> String {
@@ -136,6 +139,7 @@ impl Kind for Prescription {
     fn lines(&self, lines: &mut Lines) {
         lines.add_each("Medicine", &self.items, PrescriptionItem::words);
         lines.add("For", &self.indication);
+        lines.add("Category", &self.category);
         lines.add_some("Valid until", self.valid_until.as_ref());
         lines.add_some("Repeats", self.repeats);
     }

@@ -20,10 +20,10 @@ fields! {
         lines: Vec<ReceiptLine>,
         /// The exact sum of the lines.
         total: Decimal,
-        /// What was paid so far.
-        paid: Decimal,
-        /// What is still due: total minus paid. Below zero when too much was paid.
-        due: Decimal,
+        /// What was paid so far. Required.
+        paid: Option<Decimal>,
+        /// What is still due: total minus paid. Below zero when too much was paid. Required.
+        due: Option<Decimal>,
         /// How it was paid: "cash", "card", "insurance".
         method: Text,
         /// The day by which the rest is to be paid.
@@ -32,6 +32,10 @@ fields! {
         payer: Text,
         /// The record of the visit that it is for.
         visit: Option<RecordRef>,
+        /// What sort of bill: "institutional", "pharmacy".
+        category: Text,
+        /// What insurers decided on it.
+        benefits: Vec<Benefit>,
     }
 }
 
@@ -44,8 +48,63 @@ fields! {
         code: Text,
         /// How much of it: "2 x", "3 nights".
         quantity: Text,
-        /// The amount for all of the quantity; below zero for a reduction.
+        /// The amount for all of the quantity; below zero for a reduction. Required.
+        amount: Option<Decimal>,
+    }
+}
+
+fields! {
+    /// An insurer's decision on the bill.
+    Benefit {
+        /// The insurer's own number of the decision.
+        id: Text,
+        /// Who decided.
+        insurer: Text,
+        /// What was decided, in the word of the source.
+        outcome: Text,
+        /// The amount that was handed in.
+        submitted: Option<Decimal>,
+        /// The amount that the insurer pays.
+        paid: Option<Decimal>,
+        /// The currency, where it is not the receipt's.
+        currency: Text,
+        /// Further amounts, each with what it is.
+        amounts: Vec<NamedAmount>,
+    }
+}
+
+fields! {
+    /// An amount and what it is.
+    NamedAmount {
+        /// What it is: "deductible".
+        label: Text,
+        /// How much.
         amount: Decimal,
+    }
+}
+
+impl Benefit {
+    fn check(&self, c: &mut Checker) {
+        c.line("id", &self.id, limits::LINE);
+        c.line("insurer", &self.insurer, limits::NAME);
+        c.line("outcome", &self.outcome, limits::NAME);
+        c.line("currency", &self.currency, limits::CODE);
+        c.each("amounts", &self.amounts, |c, named| c.required("label", &named.label, limits::LINE));
+    }
+
+    fn words(&self, currency: &str) -> String {
+        let currency = if self.currency.is_empty() { currency } else { &self.currency };
+        let told = |what: &str, amount: Option<Decimal>| {
+            amount.map(|amount| join(" ", &[what, &amount.to_string(), currency])).unwrap_or_default()
+        };
+        let mut parts = vec![
+            join(" ", &[&self.insurer, &self.outcome]),
+            told("handed in", self.submitted),
+            told("pays", self.paid),
+        ];
+        parts.extend(self.amounts.iter().map(|named| told(&named.label, Some(named.amount))));
+        parts.push(self.id.to_string());
+        join(", ", &parts.iter().map(String::as_str).collect::<Vec<_>>())
     }
 }
 
@@ -58,9 +117,10 @@ impl ReceiptLine {
 }
 
 impl Receipt {
-    /// The exact sum of the lines, for a form that fills in the total; nothing when it has too many digits.
+    /// The exact sum of the lines, for a form that fills in the total; nothing when one has no amount or the sum too
+    /// many digits.
     pub fn sum(&self) -> Option<Decimal> {
-        Decimal::sum(self.lines.iter().map(|line| line.amount))
+        Decimal::sum(self.lines.iter().map(|line| line.amount).collect::<Option<Vec<_>>>()?)
     }
 
     /// Digits after the point in the currency (ISO 4217); two where this build does not know better.
@@ -88,26 +148,32 @@ impl Kind for Receipt {
         let coins = format!("give the amount with {digits} digits after the point");
         c.each("lines", &self.lines, |c, line| {
             line.check(c);
-            c.must(line.amount.scale() == digits, "amount", &coins);
+            c.must(line.amount.is_some_and(|amount| amount.scale() == digits), "amount", &coins);
         });
-        for (field, amount) in [("total", self.total), ("paid", self.paid), ("due", self.due)] {
-            c.must(amount.scale() == digits, field, &coins);
+        for (field, amount) in [("total", Some(self.total)), ("paid", self.paid), ("due", self.due)] {
+            c.must(amount.is_some_and(|amount| amount.scale() == digits), field, &coins);
         }
         let same = |sum: Option<Decimal>| sum.is_some_and(|sum| sum.compare(self.total) == Ordering::Equal);
         c.must(same(self.sum()), "total", "make the total the exact sum of the lines");
-        c.must(!self.paid.is_negative(), "paid", "give what was paid as zero or more");
-        c.must(same(self.paid.plus(self.due)), "due", "make paid and due together the total");
+        c.must(!self.paid.is_some_and(Decimal::is_negative), "paid", "give what was paid as zero or more");
+        c.must(
+            same(self.paid.zip(self.due).and_then(|(paid, due)| paid.plus(due))),
+            "due",
+            "make paid and due together the total",
+        );
         c.line("method", &self.method, limits::NAME);
         c.line("payer", &self.payer, limits::NAME);
+        c.line("category", &self.category, limits::NAME);
+        c.each("benefits", &self.benefits, |c, benefit| benefit.check(c));
     }
 
     fn summary(&self) -> String {
-        let due = if self.due.compare(Decimal::ZERO) == Ordering::Equal {
-            "paid".to_owned()
-        } else {
-            format!("{} due", self.with_currency(self.due))
+        let due = match self.due {
+            None => String::new(),
+            Some(due) if due.compare(Decimal::ZERO) == Ordering::Equal => "paid".to_owned(),
+            Some(due) => format!("{} due", self.with_currency(due)),
         };
-        join(", ", &[&format!("{}: {}", self.number, self.with_currency(self.total)), &due])
+        join(", ", &[&join(": ", &[&self.number, &self.with_currency(self.total)]), &due])
     }
 
     fn lines(&self, lines: &mut Lines) {
@@ -117,15 +183,18 @@ impl Kind for Receipt {
                 ": ",
                 &[
                     &with_note(&line.description, &join(" ", &[&line.code, &line.quantity])),
-                    &self.with_currency(line.amount),
+                    &line.amount.map(|amount| self.with_currency(amount)).unwrap_or_default(),
                 ],
             )
         });
         lines.add("Total", self.with_currency(self.total));
-        lines.add("Paid", join(", ", &[&self.with_currency(self.paid), &self.method]));
-        lines.add("Due", self.with_currency(self.due));
+        let paid = self.paid.map(|paid| self.with_currency(paid)).unwrap_or_default();
+        lines.add("Paid", join(", ", &[&paid, &self.method]));
+        lines.add_some("Due", self.due.map(|due| self.with_currency(due)));
         lines.add_some("Due by", self.due_by.as_ref());
         lines.add("Payer", &self.payer);
+        lines.add("Category", &self.category);
+        lines.add_each("Insurance", &self.benefits, |benefit| benefit.words(&self.currency));
         lines.add_some("For visit", self.visit);
     }
 }

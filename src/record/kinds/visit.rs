@@ -1,12 +1,12 @@
 //! A visit: the patient came, was seen, and why.
 
-use super::Diagnosis;
+use super::{Diagnosis, TeamMember};
 use crate::{
     Text, When,
     body::Kind,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::{Lines, join},
+    lines::{Lines, join, with_note},
 };
 
 choice! {
@@ -32,6 +32,8 @@ fields! {
     Visit {
         /// How the patient was received. Required.
         class: Option<AdmissionClass>,
+        /// The class as its source coded it, such as ActCode `AMB`.
+        class_code: Text,
         /// What sort of visit: "check-up", "first consultation", "wound control". Required.
         visit_type: Text,
         /// Where in the house: "cardiology", "outpatient clinic 2".
@@ -46,7 +48,15 @@ fields! {
         notes: Text,
         /// What comes next: "control in 3 months".
         follow_up: Text,
+        /// Who took part besides the practitioner of the record.
+        team: Vec<TeamMember>,
     }
+}
+
+/// "ambulatory (AMB)"; the source's code alone when it is none of ours.
+pub(super) fn class_words(class: Option<AdmissionClass>, code: &Text) -> String {
+    let words = class.map(AdmissionClass::words).unwrap_or_default();
+    if words.is_empty() { code.to_string() } else { with_note(&words, code) }
 }
 
 impl Kind for Visit {
@@ -58,6 +68,8 @@ impl Kind for Visit {
         Diagnosis::check_all(c, &self.diagnoses);
         c.prose("notes", &self.notes);
         c.line("follow_up", &self.follow_up, limits::LINE);
+        c.line("class_code", &self.class_code, limits::CODE);
+        c.each("team", &self.team, |c, member| member.check(c));
     }
 
     fn summary(&self) -> String {
@@ -67,7 +79,7 @@ impl Kind for Visit {
     }
 
     fn lines(&self, lines: &mut Lines) {
-        lines.add_some("Class", self.class);
+        lines.add("Class", class_words(self.class, &self.class_code));
         lines.add("Visit", &self.visit_type);
         lines.add("Department", &self.department);
         lines.add("Reason", &self.reason);
@@ -75,5 +87,6 @@ impl Kind for Visit {
         lines.add_each("Diagnosis", &self.diagnoses, Diagnosis::words);
         lines.add("Notes", &self.notes);
         lines.add("Follow-up", &self.follow_up);
+        lines.add_each("Team", &self.team, TeamMember::words);
     }
 }

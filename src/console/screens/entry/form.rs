@@ -199,6 +199,8 @@ impl Form {
                 body,
                 note: "".into(),
                 corrects: None,
+                source: None,
+                attachments: Vec::new(),
             };
             for error in record.check() {
                 // Sums of an amount that is wrong are wrong too: only the amount is to be put right.
@@ -268,7 +270,6 @@ impl Form {
             visit_type: self.text(Slot::VisitType).into(),
             department: self.text(Slot::Department).into(),
             reason: self.text(Slot::Reason).into(),
-            ended: None,
             diagnoses: diagnoses
                 .iter()
                 .enumerate()
@@ -280,6 +281,7 @@ impl Form {
                 .collect(),
             notes: self.text(Slot::Notes).into(),
             follow_up: self.text(Slot::FollowUp).into(),
+            ..Visit::default()
         };
         (visit, diagnoses)
     }
@@ -330,13 +332,14 @@ impl Form {
         for charge in 0..self.count(Slot::Charges) {
             receipt.lines.push(ReceiptLine {
                 description: self.text(Slot::Charge(charge, ChargeSlot::Description)).into(),
-                amount: amount(Slot::Charge(charge, ChargeSlot::Amount)),
+                amount: Some(amount(Slot::Charge(charge, ChargeSlot::Amount))),
                 ..ReceiptLine::default()
             });
         }
-        receipt.paid = if self.text(Slot::Paid).is_empty() { zero(digits) } else { amount(Slot::Paid) };
+        let paid = if self.text(Slot::Paid).is_empty() { zero(digits) } else { amount(Slot::Paid) };
+        receipt.paid = Some(paid);
         receipt.total = receipt.sum().unwrap_or(zero(digits));
-        receipt.due = receipt.total.plus(negative(receipt.paid)).unwrap_or(zero(digits));
+        receipt.due = receipt.total.plus(negative(paid)).or(Some(zero(digits)));
         receipt
     }
 
@@ -344,7 +347,8 @@ impl Form {
     pub fn sums(&self) -> Option<String> {
         let mut wrong = Vec::new();
         let receipt = self.receipt(None, &mut wrong);
-        wrong.is_empty().then(|| format!("Total {}, due {}", receipt.total, receipt.due))
+        let due = receipt.due.filter(|_| wrong.is_empty())?;
+        Some(format!("Total {}, due {due}", receipt.total))
     }
 }
 

@@ -145,7 +145,8 @@ fn a_diagnosis_error_stands_at_the_field_it_was_typed_in() {
 #[test]
 fn amounts_are_summed_exactly() {
     let receipt = receipt(&with_receipt(&["45", "0.1", "0.20"], "20.5", "eur"));
-    let amounts = [receipt.total, receipt.paid, receipt.due].map(|amount| amount.to_string());
+    let amounts =
+        [receipt.total, receipt.paid.unwrap(), receipt.due.unwrap()].map(|amount| amount.to_string());
     assert_eq!(amounts, ["45.30", "20.50", "24.80"]);
     assert_eq!(receipt.currency.as_str(), "EUR");
     assert_eq!(form_sums(&["45"], "50"), "Total 45.00, due -5.00");
