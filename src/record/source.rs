@@ -16,6 +16,9 @@ fields! {
     Source {
         /// The format: "FHIR R4". Required.
         system: Text,
+        /// Whom it is about, as its source names the patient: "Patient/3c1a". Ids are one system's own: with this they are
+        /// told apart from those of another system.
+        subject: Text,
         /// What the record was made from, as its source names it: "Encounter/7b2f". The leading one first, one at least.
         ids: Vec<Text>,
         /// How the source says that it stands: "finished", "entered-in-error".

@@ -485,6 +485,7 @@ fn taken_over() -> Record {
         practitioner: Practitioner::default(),
         source: Some(Source {
             system: text("FHIR R4"),
+            subject: text("Patient/3c1a"),
             ids: vec![text("Encounter/7b2f"), text("Condition/1")],
             status: text("finished"),
             visit: text("Encounter/7b2f"),
