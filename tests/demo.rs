@@ -14,6 +14,8 @@ pub const WARDLINE: &str = env!("CARGO_BIN_EXE_wardline");
 /// Long enough for a loaded machine; every wait ends as soon as its condition holds.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
+const PROCESSES: &[&str] = &["--processes"];
+
 /// A running demo, stopped when dropped.
 pub struct Demo {
     child: Child,
@@ -26,18 +28,37 @@ pub struct Demo {
 impl Demo {
     /// Starts a demo with `people` made-up patients in a new folder.
     pub fn start(people: usize) -> Self {
+        Self::in_new_folder(people, &[])
+    }
+
+    /// The same with every branch as a process of its own.
+    pub fn processes(people: usize) -> Self {
+        Self::in_new_folder(people, PROCESSES)
+    }
+
+    fn in_new_folder(people: usize, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("demo");
-        let mut demo = Self::at(&dir, people);
+        let mut demo = Self::launch(&dir, people, options);
         demo.folder = Some(folder);
         demo
     }
 
     /// Starts a demo in `dir`, which may hold one already.
     pub fn at(dir: &Path, people: usize) -> Self {
+        Self::launch(dir, people, &[])
+    }
+
+    /// The same with every branch as a process of its own.
+    pub fn processes_at(dir: &Path, people: usize) -> Self {
+        Self::launch(dir, people, PROCESSES)
+    }
+
+    fn launch(dir: &Path, people: usize, options: &[&str]) -> Self {
         let mut child = Command::new(WARDLINE)
             .args(["demo", "--headless", "--people", &people.to_string(), "--dir"])
             .arg(dir)
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -51,6 +72,17 @@ impl Demo {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What the ready line says of a branch.
+    pub fn branch(&self, name: &str) -> &Value {
+        self.ready["branches"].as_array().unwrap().iter().find(|branch| branch["name"] == name).unwrap()
+    }
+
+    /// Ends the demo as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub fn config(&self) -> &str {
@@ -95,6 +127,12 @@ impl Demo {
     /// Asks the demo to stop (SIGTERM) and waits until it has; its exit must be clean.
     pub fn stop(mut self) {
         self.terminate();
+    }
+
+    /// Stops the demo and gives its folder, to look at what it left.
+    pub fn end_and_keep(mut self) -> Option<tempfile::TempDir> {
+        self.terminate();
+        self.folder.take()
     }
 
     fn terminate(&mut self) {

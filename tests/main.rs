@@ -7,5 +7,6 @@ mod architecture;
 mod bad_input;
 mod demo;
 mod main_job;
+mod processes;
 mod tampering;
 mod terminal;

@@ -49,14 +49,18 @@ impl Access {
 
 /// Reads console.toml from where it was said to be, else from the user's configuration folder.
 pub fn settings(path: Option<&Path>) -> Result<Settings> {
-    let path = match path {
-        Some(path) => path.to_path_buf(),
-        None => directories::ProjectDirs::from("", "", "wardline")
+    Ok(Settings::load(&settings_path(path)?)?)
+}
+
+/// Where console.toml is.
+pub fn settings_path(path: Option<&Path>) -> Result<PathBuf> {
+    match path {
+        Some(path) => Ok(path.to_path_buf()),
+        None => Ok(directories::ProjectDirs::from("", "", "wardline")
             .map(|dirs| dirs.config_dir().join("console.toml"))
             .filter(|path| path.exists())
-            .ok_or("no configuration given: pass --config FILE or set WARDLINE_CONFIG to the group's console.toml")?,
-    };
-    Ok(Settings::load(&path)?)
+            .ok_or("no configuration given: pass --config FILE or set WARDLINE_CONFIG to the group's console.toml")?),
+    }
 }
 
 /// A passphrase from a file, the environment or a prompt; never from an argument.

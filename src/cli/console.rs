@@ -2,8 +2,13 @@
 
 use super::{Result, access};
 use clap::Args;
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
-use wardline_client::SystemClock;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+use wardline_client::{Settings, SystemClock};
 use wardline_console::{StaffChoice, Start};
 
 /// Minutes without a key after which the console locks itself.
@@ -14,8 +19,8 @@ pub struct Options {
     /// console.toml of the group
     #[arg(long, env = "WARDLINE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Key files to choose from (may be given several times)
-    #[arg(long, env = "WARDLINE_KEY", value_name = "FILE", required = true)]
+    /// Key files to choose from (may be given several times; else those beside console.toml)
+    #[arg(long, env = "WARDLINE_KEY", value_name = "FILE")]
     key: Vec<PathBuf>,
     /// Lock after this many minutes without a key
     #[arg(long, default_value_t = IDLE_LOCK_MINUTES, value_parser = clap::value_parser!(u64).range(1..=60), value_name = "MINUTES")]
@@ -23,9 +28,11 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<ExitCode> {
-    let settings = access::settings(options.config.as_deref())?;
+    let config = access::settings_path(options.config.as_deref())?;
+    let settings = Settings::load(&config)?;
     let genesis = settings.read_genesis()?;
-    let staff_files = options.key.into_iter().map(staff_choice).collect::<Result<_>>()?;
+    let keys = if options.key.is_empty() { keys_beside(&config)? } else { options.key };
+    let staff_files = keys.into_iter().map(staff_choice).collect::<Result<_>>()?;
     let start = Start {
         settings,
         genesis,
@@ -37,6 +44,27 @@ pub fn run(options: Options) -> Result<ExitCode> {
     };
     super::runtime()?.block_on(wardline_console::run(start))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The key files beside console.toml and in the folder `staff` there.
+fn keys_beside(config: &Path) -> Result<Vec<PathBuf>> {
+    let folder = config.parent().unwrap_or(Path::new(""));
+    let mut keys = Vec::new();
+    for folder in [folder.to_path_buf(), folder.join("staff")] {
+        // a folder that is not there, or not for us, has nothing to offer
+        let entries = fs::read_dir(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder });
+        let paths = entries.into_iter().flatten().filter_map(|entry| entry.ok().map(|entry| entry.path()));
+        keys.extend(paths.filter(|path| path.extension().is_some_and(|ending| ending == "key")));
+    }
+    keys.sort();
+    if keys.is_empty() {
+        return Err(format!(
+            "no key file given and none beside {}: pass --key FILE or set WARDLINE_KEY to your key file",
+            config.display()
+        )
+        .into());
+    }
+    Ok(keys)
 }
 
 /// A line of the unlock screen's list: who the key file belongs to, read from its public part.

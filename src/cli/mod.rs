@@ -6,6 +6,8 @@ mod access;
 mod console;
 #[cfg(feature = "node")]
 mod demo;
+#[cfg(feature = "node")]
+mod init;
 mod lookup;
 #[cfg(feature = "node")]
 mod network;
@@ -38,9 +40,12 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Four branches and a research institute with made-up patients in this process, and the console on them
+    /// Four branches and a research institute with made-up patients, and the console on them
     #[cfg(feature = "node")]
     Demo(demo::Options),
+    /// Make a group: its genesis, key files, and a folder for each branch's machine
+    #[cfg(feature = "node")]
+    Init(init::Options),
     /// Run one branch's node
     #[cfg(feature = "node")]
     Node(node::Options),
@@ -67,6 +72,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         #[cfg(feature = "node")]
         Command::Demo(options) => demo::run(options),
+        #[cfg(feature = "node")]
+        Command::Init(options) => init::run(options),
         #[cfg(feature = "node")]
         Command::Node(options) => node::run(options),
         #[cfg(feature = "console")]

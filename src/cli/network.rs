@@ -1,9 +1,6 @@
 //! A new group of branches: genesis, keys, and one directory per branch with its secrets apart.
 
-use super::{
-    Result,
-    node::{NodeFile, PeerFile},
-};
+use super::{Result, node::NodeFile};
 use data_encoding::BASE32_NOPAD;
 use std::{
     collections::BTreeMap,
@@ -20,6 +17,20 @@ use wardline_policy::{Role, Roles};
 
 /// Blocks of an epoch: a pending change of validators takes at most this many filler blocks to come into force.
 const EPOCH_LENGTH: u64 = 512;
+/// The genesis document's file, in the group's folder and in every branch's.
+const GENESIS: &str = "genesis.bin";
+/// Where a console that is started with the group's console.toml keeps what it has verified.
+const CONSOLE_STATE: &str = "console";
+
+/// A group to be.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub name: String,
+    pub branches: Vec<BranchPlan>,
+    pub staff: Vec<StaffPlan>,
+    /// One passphrase for all staff, as in a demo; else each person has one.
+    pub one_passphrase: bool,
+}
 
 /// One participant to be.
 #[derive(Debug, Clone)]
@@ -52,10 +63,14 @@ pub struct Layout {
 
 impl Layout {
     pub fn genesis(&self) -> PathBuf {
-        self.root.join("genesis.bin")
+        self.root.join(GENESIS)
     }
     pub fn console(&self) -> PathBuf {
         self.root.join("console.toml")
+    }
+    /// Held by a running demo.
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("running")
     }
     /// One passphrase for all staff of a demo.
     pub fn passphrase(&self) -> PathBuf {
@@ -64,24 +79,29 @@ impl Layout {
     pub fn staff(&self, file: &str) -> PathBuf {
         self.root.join("staff").join(format!("{file}.key"))
     }
+    /// The passphrase of one person, until it is handed over.
+    pub fn passphrase_of(&self, file: &str) -> PathBuf {
+        self.root.join("staff").join(format!("{file}.passphrase"))
+    }
     pub fn branch(&self, name: &str) -> PathBuf {
-        self.root.join("branches").join(name.to_lowercase().replace(' ', "-"))
+        self.root.join("branches").join(folder_name(name))
     }
     pub fn node(&self, name: &str) -> PathBuf {
         self.branch(name).join("node.toml")
     }
 }
 
+/// A branch's folder: the letters and digits of its name in lower case, hyphens for all between.
+pub fn folder_name(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let parts: Vec<&str> =
+        lower.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
+    parts.join("-")
+}
+
 /// Makes the group's files under `layout.root`, which must not hold a group yet.
-pub fn create(
-    layout: &Layout,
-    name: &str,
-    now_s: u64,
-    branches: &[BranchPlan],
-    staff: &[StaffPlan],
-    entropy: &mut dyn Entropy,
-) -> Result<Genesis> {
-    let passphrase = draw_passphrase(entropy);
+pub fn create(layout: &Layout, plan: &Plan, now_s: u64, entropy: &mut dyn Entropy) -> Result<Genesis> {
+    let Plan { name, branches, staff, one_passphrase } = plan;
     private_folder(&layout.root)?;
     private_folder(&layout.root.join("staff"))?;
     private_folder(&layout.root.join("branches"))?;
@@ -118,7 +138,7 @@ pub fn create(
     staff_entries.sort_by_key(|entry| entry.id);
 
     let genesis = Genesis {
-        name: name.to_owned(),
+        name: name.clone(),
         created_s: now_s,
         epoch_length: EPOCH_LENGTH,
         participants,
@@ -129,38 +149,50 @@ pub fn create(
     genesis.check()?;
     let network = genesis.network();
 
-    for (plan, keys) in staff_files {
+    let mut passphrase = draw_passphrase(entropy);
+    if *one_passphrase {
+        write_private(&layout.passphrase(), passphrase.expose())?;
+    }
+    for (person, keys) in staff_files {
+        if !one_passphrase {
+            passphrase = draw_passphrase(entropy);
+            write_private(&layout.passphrase_of(&person.file), passphrase.expose())?;
+        }
         let text = keys.lock(network, &passphrase, Cost::FLOOR, entropy)?;
-        write_private(&layout.staff(&plan.file), text.as_bytes())?;
+        write_private(&layout.staff(&person.file), text.as_bytes())?;
     }
-    write_private(&layout.passphrase(), passphrase.expose())?;
-    let bytes = genesis.encode();
-    fs::write(layout.genesis(), &bytes)?;
-    for ((plan, branch), number) in branches.iter().zip(&secrets).zip(1u16..) {
-        write_branch(layout, plan, number, branch, branches, entropy)?;
+    write_public(&layout.genesis(), &genesis.encode())?;
+    for ((branch, secrets), number) in branches.iter().zip(&secrets).zip(1u16..) {
+        write_branch(layout, branch, number, secrets, entropy)?;
     }
-    console_settings(layout, &genesis).save(&layout.console())?;
+    // beside each other, so that both can be copied to a terminal together
+    let beside = Settings {
+        genesis: GENESIS.into(),
+        state: CONSOLE_STATE.into(),
+        ..console_settings(layout, &genesis)
+    };
+    beside.save(&layout.console())?;
     Ok(genesis)
 }
 
-/// What console.toml of this group says.
+/// What console.toml of this group says, with paths that hold from anywhere.
 pub fn console_settings(layout: &Layout, genesis: &Genesis) -> Settings {
     Settings {
         network_name: genesis.name.clone(),
         network: genesis.network(),
         genesis: layout.genesis(),
-        state: layout.root.join("console"),
+        state: layout.root.join(CONSOLE_STATE),
         urls: BTreeMap::new(),
         deadline_ms: wardline_client::DEADLINE_MS,
     }
 }
 
+/// Everything that the branch's machine needs, and nothing of any other branch.
 fn write_branch(
     layout: &Layout,
     plan: &BranchPlan,
     number: u16,
     secrets: &BranchSecrets,
-    branches: &[BranchPlan],
     entropy: &mut dyn Entropy,
 ) -> Result<()> {
     let folder = layout.branch(&plan.name);
@@ -168,9 +200,9 @@ fn write_branch(
     let passphrase = draw_passphrase(entropy);
     write_private(&folder.join("passphrase"), passphrase.expose())?;
     write_private(&folder.join("branch.key"), secrets.seal(&passphrase, entropy)?.as_bytes())?;
-    fs::copy(layout.genesis(), folder.join("genesis.bin"))?;
+    write_public(&folder.join(GENESIS), &fs::read(layout.genesis())?)?;
     let file = NodeFile {
-        genesis: "genesis.bin".into(),
+        genesis: GENESIS.into(),
         branch: number,
         directory: "data".into(),
         secrets: "branch.key".into(),
@@ -178,22 +210,9 @@ fn write_branch(
         api_listen: plan.api,
         main_listen: plan.main,
         side_listen: plan.side,
-        addresses: addresses(branches, plan.trusted),
+        addresses: BTreeMap::new(),
     };
-    fs::write(layout.node(&plan.name), toml::to_string_pretty(&file)?)?;
-    Ok(())
-}
-
-/// The peers' engine addresses; a participant that is not trusted is not even told where the side chain is.
-fn addresses(branches: &[BranchPlan], trusted: bool) -> BTreeMap<String, PeerFile> {
-    branches
-        .iter()
-        .zip(1u16..)
-        .map(|(plan, number)| {
-            let side = if trusted { plan.side } else { None };
-            (number.to_string(), PeerFile { main: plan.main, side })
-        })
-        .collect()
+    write_public(&layout.node(&plan.name), file.to_text().as_bytes())
 }
 
 /// 125 bits as five groups that can be read aloud and typed.
@@ -216,11 +235,19 @@ fn private_folder(path: &Path) -> Result<()> {
 
 /// Writes a new file that its owner alone reads.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_new(path, bytes, 0o600)
+}
+
+fn write_public(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_new(path, bytes, 0o644)
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     fs::OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(0o600)
+        .mode(mode)
         .open(path)
         .and_then(|mut file| file.write_all(bytes))
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;

@@ -59,6 +59,16 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> Result<()> {
     rows.iter().try_for_each(|row| print(row))
 }
 
+/// A word as a shell takes it, so that a printed command works by copy and paste.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 fn width(text: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(text)
 }

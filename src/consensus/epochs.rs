@@ -33,7 +33,10 @@ use commonware_runtime::{
     Blob as _, Clock, Error, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef,
 };
 use commonware_utils::{NZDuration, NZUsize, ordered::Set, sync::Mutex};
-use futures::future::{Either, select};
+use futures::{
+    FutureExt as _,
+    future::{Either, select},
+};
 use rand_core::CryptoRng;
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -202,7 +205,10 @@ where
                     let _ = engine.await;
                 }
                 Either::Right(_) => {
-                    tracing::error!(chain = self.host.name(), epoch, "the engine ended within an epoch");
+                    // when all is being stopped, this ends as it should
+                    if context.stopped().now_or_never().is_none() {
+                        tracing::error!(chain = self.host.name(), epoch, "the engine ended within an epoch");
+                    }
                     return;
                 }
             }

@@ -1,14 +1,16 @@
-//! `wardline demo`: four branches and a research institute in this process, with made-up patients.
+//! `wardline demo`: four branches and a research institute with made-up patients, in this process or each in its own.
 //!
 //! Same code, same wire as in a hospital: the nodes answer over TLS on loopback and agree over the engine's own
 //! network; the patients go through the same sealing and agreeing as any record.
 
+pub mod lock;
 mod people;
+mod processes;
 mod seed;
 
 use super::{
     Result,
-    network::{self, BranchPlan, Layout, StaffPlan},
+    network::{self, BranchPlan, Layout, Plan, StaffPlan},
     node,
 };
 use clap::Args;
@@ -39,6 +41,9 @@ pub struct Options {
     /// No console: print one line of JSON when ready and run until SIGTERM
     #[arg(long)]
     headless: bool,
+    /// Every branch as a process of its own, which may be stopped, killed and started again
+    #[arg(long)]
+    processes: bool,
     /// Seed of the made-up patients
     #[arg(long, default_value_t = 2026, value_name = "NUMBER")]
     seed: u64,
@@ -47,28 +52,43 @@ pub struct Options {
     people: Option<usize>,
 }
 
+/// The branches, wherever they run.
+enum Branches {
+    Here(Vec<Node>, #[expect(dead_code, reason = "held until the nodes have stopped")] lock::Hold),
+    Apart(processes::Processes),
+}
+
 pub fn run(options: Options) -> Result<ExitCode> {
     let (_temporary, root) = folder(options.dir.as_deref())?;
     let layout = Layout { root };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let genesis = open(&layout)?;
     log_to(&layout)?;
-    let nodes = runtime.block_on(start(&layout, &genesis))?;
+    let hold = lock::take(&layout.lock())?;
+    let mut branches = if options.processes {
+        let processes = processes::Processes::start(&layout, &genesis, hold)?;
+        runtime.spawn(processes.watch());
+        Branches::Apart(processes)
+    } else {
+        Branches::Here(runtime.block_on(start(&layout, &genesis))?, hold)
+    };
     let outcome =
         runtime.block_on(seed::once(&layout, &genesis, options.seed, options.people)).and_then(|()| {
             if options.headless {
-                println!("{}", ready(&layout, &genesis));
+                println!("{}", ready(&layout, &genesis, &branches));
                 runtime.block_on(node::terminated())?;
                 Ok(())
             } else {
                 open_console(&layout, &genesis)
             }
         });
-    runtime.block_on(async {
-        for node in nodes {
-            node.stop().await;
-        }
-    });
+    if let Branches::Here(nodes, _) = &mut branches {
+        runtime.block_on(async {
+            for node in nodes.drain(..) {
+                node.stop().await;
+            }
+        });
+    }
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
@@ -109,7 +129,9 @@ fn open(layout: &Layout) -> Result<Genesis> {
         )
         .into());
     }
-    network::create(layout, DEMO, SystemClock.now_s(), &branch_plans()?, &staff_plans(), &mut OsEntropy)
+    let plan =
+        Plan { name: DEMO.into(), branches: branch_plans()?, staff: staff_plans(), one_passphrase: true };
+    network::create(layout, &plan, SystemClock.now_s(), &mut OsEntropy)
 }
 
 fn branch_plans() -> Result<Vec<BranchPlan>> {
@@ -189,13 +211,21 @@ async fn start(layout: &Layout, genesis: &Genesis) -> Result<Vec<Node>> {
 }
 
 /// The line that tells programs where everything is.
-fn ready(layout: &Layout, genesis: &Genesis) -> serde_json::Value {
+fn ready(layout: &Layout, genesis: &Genesis, running: &Branches) -> serde_json::Value {
     let staff: serde_json::Map<String, serde_json::Value> =
         staff_plans().iter().map(|plan| (plan.file.clone(), json!(layout.staff(&plan.file)))).collect();
     let branches: Vec<_> = genesis
         .participants
         .iter()
-        .map(|branch| json!({"name": branch.name, "url": branch.api, "pid": std::process::id()}))
+        .map(|branch| {
+            let mut document = match running {
+                Branches::Here(..) => json!({"pid": std::process::id()}),
+                Branches::Apart(processes) => processes.document(&branch.name),
+            };
+            document["name"] = json!(branch.name);
+            document["url"] = json!(branch.api);
+            document
+        })
         .collect();
     json!({
         "network": genesis.network().to_string(),
