@@ -60,7 +60,8 @@ impl NodeFile {
              genesis = {}\n\
              # This branch's number in the registry.\n\
              branch = {}\n\
-             # Chains, records and audit log. Made with mode 0700; one process at a time. Never put it back from a backup.\n\
+             # Chains, records and audit log. Made with mode 0700; one process at a time. Its folder `engine` must\n\
+             # never come from a backup.\n\
              directory = {}\n\
              # The branch's keys, sealed with a passphrase. Keep the passphrase on another disk than the data.\n\
              secrets = {}\n\

@@ -60,6 +60,7 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> Result<()> {
 }
 
 /// A word as a shell takes it, so that a printed command works by copy and paste.
+#[cfg(feature = "node")]
 pub fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     io::ErrorKind,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -94,7 +95,10 @@ impl Making {
                 false
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir(root)
+                // key files and passphrases will lie in it
+                fs::DirBuilder::new()
+                    .mode(0o700)
+                    .create(root)
                     .map_err(|error| format!("cannot make the folder {}: {error}", root.display()))?;
                 true
             }

@@ -148,7 +148,7 @@ fn check_name(what: &str, name: &str) -> Result<()> {
 fn place(text: &str, trusted: bool) -> Result<Place<'_>> {
     let (name, address) = text.split_once('=').map_or((text, None), |(name, address)| (name, Some(address)));
     let name = name.trim();
-    check_name(&format!("the participant's name in `{text}`"), name)?;
+    check_name(&format!("the participant's name in `{}`", sanitise::line(text)), name)?;
     if name.contains(':') {
         return Err(
             format!("`{text}`: a name has no colon; an address follows `=`, as in North=10.1.0.10").into()
