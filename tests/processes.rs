@@ -319,13 +319,13 @@ fn branches_end_with_a_demo_that_is_killed_and_start_again_with_the_next() {
     assert!(text(&second.stderr).contains("a demo runs in"), "{}", text(&second.stderr));
 
     first.kill();
-    until("the end of every branch", || pids.iter().all(|pid| is_gone(*pid)));
     // without its demo, a demo's branch does not run: its keys are no secret
     let alone = Command::new("sh").args(["-c", &command.replace(" 2>> ", " 2>&1 # ")]).output().unwrap();
     assert!(!alone.status.success());
     assert!(text(&alone.stdout).contains("runs only beside it"), "{}", text(&alone.stdout));
 
     let again = Demo::processes_at(&dir, 2);
+    assert!(pids.iter().all(|pid| is_gone(*pid)), "the next demo waits for the branches of the one before");
     let (code, after) = visits(&again, &mrn);
     assert_eq!(code, Some(0), "{after:#}");
     assert_eq!(after["visits"], before["visits"]);

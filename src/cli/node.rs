@@ -111,13 +111,13 @@ pub fn run(options: Options) -> Result<ExitCode> {
         let node = Node::start(settings).await?;
         // whoever started us may wait for this line, or not be there any more
         let _ = writeln!(std::io::stdout(), "wardline: answering at https://{}", node.api_address());
-        match demo {
-            None => terminated().await?,
+        let _until_stopped = match demo {
+            None => terminated().await.map(|()| None)?,
             Some(demo) => tokio::select! {
-                ended = terminated() => ended?,
-                () = lock::released(demo) => {}
+                ended = terminated() => ended.map(|()| None)?,
+                lock = lock::released(demo) => lock,
             },
-        }
+        };
         node.stop().await;
         Ok(ExitCode::SUCCESS)
     })

@@ -14,6 +14,8 @@ use super::{
     node,
 };
 use clap::Args;
+use processes::{Process, Processes};
+use serde::Serialize;
 use serde_json::json;
 use std::{
     fs,
@@ -55,7 +57,7 @@ pub struct Options {
 /// The branches, wherever they run.
 enum Branches {
     Here(Vec<Node>, #[expect(dead_code, reason = "held until the nodes have stopped")] lock::Hold),
-    Apart(processes::Processes),
+    Apart(Processes),
 }
 
 pub fn run(options: Options) -> Result<ExitCode> {
@@ -66,7 +68,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
     log_to(&layout)?;
     let hold = lock::take(&layout.lock())?;
     let mut branches = if options.processes {
-        let processes = processes::Processes::start(&layout, &genesis, hold)?;
+        let processes = Processes::start(&layout, &genesis, hold)?;
         runtime.spawn(processes.watch());
         Branches::Apart(processes)
     } else {
@@ -210,6 +212,15 @@ async fn start(layout: &Layout, genesis: &Genesis) -> Result<Vec<Node>> {
     Ok(nodes)
 }
 
+/// What the ready line says of a branch.
+#[derive(Serialize)]
+struct BranchLine<'a> {
+    name: &'a str,
+    url: &'a str,
+    #[serde(flatten)]
+    process: Option<Process>,
+}
+
 /// The line that tells programs where everything is.
 fn ready(layout: &Layout, genesis: &Genesis, running: &Branches) -> serde_json::Value {
     let staff: serde_json::Map<String, serde_json::Value> =
@@ -217,14 +228,13 @@ fn ready(layout: &Layout, genesis: &Genesis, running: &Branches) -> serde_json::
     let branches: Vec<_> = genesis
         .participants
         .iter()
-        .map(|branch| {
-            let mut document = match running {
-                Branches::Here(..) => json!({"pid": std::process::id()}),
-                Branches::Apart(processes) => processes.document(&branch.name),
-            };
-            document["name"] = json!(branch.name);
-            document["url"] = json!(branch.api);
-            document
+        .map(|branch| BranchLine {
+            name: &branch.name,
+            url: &branch.api,
+            process: match running {
+                Branches::Here(..) => Some(Process { pid: std::process::id(), log: None, command: None }),
+                Branches::Apart(processes) => processes.of(&branch.name),
+            },
         })
         .collect();
     json!({

@@ -3,7 +3,7 @@
 
 use super::lock;
 use crate::cli::{Result, network::Layout, output::shell_word};
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::{
     fs::{self, File},
     io::{BufRead as _, BufReader},
@@ -29,6 +29,17 @@ struct Branch {
     child: Child,
     config: PathBuf,
     log: PathBuf,
+}
+
+/// What programs and people need to stop, kill and start a branch.
+#[derive(Debug, Serialize)]
+pub struct Process {
+    pub pid: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<PathBuf>,
+    /// For a shell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
 }
 
 /// All branches' processes, ended when dropped.
@@ -81,19 +92,19 @@ impl Processes {
         Ok(child)
     }
 
-    /// What programs and people need to stop, kill and start the branch of this name.
-    pub fn document(&self, name: &str) -> Value {
+    /// The process of this branch.
+    pub fn of(&self, name: &str) -> Option<Process> {
         let word = |path: &Path| shell_word(&path.display().to_string());
-        locked(&self.branches).iter().find(|branch| branch.name == name).map_or(Value::Null, |branch| {
-            json!({
-                "pid": branch.child.id(),
-                "log": branch.log,
-                "command": format!(
-                    "{} node --config {} --of-demo {} 2>> {}",
-                    word(&self.program), word(&branch.config), word(&self.lock), word(&branch.log)
-                ),
-            })
-        })
+        let branches = locked(&self.branches);
+        let branch = branches.iter().find(|branch| branch.name == name)?;
+        let command = format!(
+            "{} node --config {} --of-demo {} 2>> {}",
+            word(&self.program),
+            word(&branch.config),
+            word(&self.lock),
+            word(&branch.log)
+        );
+        Some(Process { pid: branch.child.id(), log: Some(branch.log.clone()), command: Some(command) })
     }
 
     /// Takes note of branches that end while the demo goes on. Runs until it is dropped.
