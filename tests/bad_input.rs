@@ -152,6 +152,22 @@ fn an_ordinary_node_refuses_the_demo_network() {
 }
 
 #[test]
+fn a_console_without_a_key_says_how_to_give_one() {
+    let demo = demo::shared();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("console.toml");
+    std::fs::copy(demo.config(), &config).unwrap();
+    let console = |config: &std::path::Path| {
+        let mut command = Command::new(WARDLINE);
+        command.env_remove("WARDLINE_KEY").args(["console", "--config"]).arg(config).output().unwrap()
+    };
+    refused(&console(&config), "--key");
+    // what lies beside it is offered, so it must be a key file
+    std::fs::write(folder.path().join("mine.key"), "not one").unwrap();
+    refused(&console(&config), "mine.key is not a staff key file");
+}
+
+#[test]
 fn a_demo_does_not_write_into_a_folder_of_something_else() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();

@@ -191,7 +191,8 @@ fn what_init_refuses_leaves_nothing_behind() {
     fs::write(full.join("thesis.txt"), "years of work").unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let new = folder.path().join("new");
+    let (new, empty) = (folder.path().join("new"), folder.path().join("empty"));
+    fs::create_dir(&empty).unwrap();
     let (fifty_one, long) =
         ((1..=51).map(|n| format!("B{n}")).collect::<Vec<_>>().join(","), "x".repeat(101));
     let cases: Vec<(&Path, Vec<&str>, &str)> = vec![
@@ -210,6 +211,7 @@ fn what_init_refuses_leaves_nothing_behind() {
         (&new, vec!["--branches", "A,B", "--base-port", "65530"], "three ports"),
         (&new, vec!["--branches", "A,B", "--staff", "lee:Lee:C:ward"], "no branch `C`"),
         // found only while the group is being made
+        (&empty, vec!["--branches", &fifty_one], "1 to 50 validators"),
         (&new, vec!["--branches", &fifty_one], "1 to 50 validators"),
     ];
     for (dir, arguments, says) in cases {
@@ -220,7 +222,7 @@ fn what_init_refuses_leaves_nothing_behind() {
         assert_eq!(error.trim_end().lines().count(), 1, "{error}");
         assert!(!output.stderr.contains(&0x1b));
         assert_eq!(demo::files(folder.path()).len(), 2, "{arguments:?} left something behind");
-        assert!(!new.exists());
+        assert!(!new.exists() && empty.exists());
     }
 }
 

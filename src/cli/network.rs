@@ -5,7 +5,7 @@ use data_encoding::BASE32_NOPAD;
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write as _,
+    io::{IsTerminal as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -18,9 +18,9 @@ use wardline_policy::{Role, Roles};
 /// Blocks of an epoch: a pending change of validators takes at most this many filler blocks to come into force.
 const EPOCH_LENGTH: u64 = 512;
 /// The genesis document's file, in the group's folder and in every branch's.
-const GENESIS: &str = "genesis.bin";
+pub const GENESIS: &str = "genesis.bin";
 /// Where a console that is started with the group's console.toml keeps what it has verified.
-const CONSOLE_STATE: &str = "console";
+pub const CONSOLE_STATE: &str = "console";
 
 /// A group to be.
 #[derive(Debug, Clone)]
@@ -99,7 +99,7 @@ pub fn folder_name(name: &str) -> String {
     parts.join("-")
 }
 
-/// Makes the group's files under `layout.root`, which must not hold a group yet.
+/// Makes the group's files but console.toml under `layout.root`, which must not hold a group yet.
 pub fn create(layout: &Layout, plan: &Plan, now_s: u64, entropy: &mut dyn Entropy) -> Result<Genesis> {
     let Plan { name, branches, staff, one_passphrase } = plan;
     private_folder(&layout.root)?;
@@ -149,6 +149,7 @@ pub fn create(layout: &Layout, plan: &Plan, now_s: u64, entropy: &mut dyn Entrop
     genesis.check()?;
     let network = genesis.network();
 
+    let mut sealed = Sealed { done: 0, all: staff.len() + branches.len() };
     let mut passphrase = draw_passphrase(entropy);
     if *one_passphrase {
         write_private(&layout.passphrase(), passphrase.expose())?;
@@ -160,22 +161,33 @@ pub fn create(layout: &Layout, plan: &Plan, now_s: u64, entropy: &mut dyn Entrop
         }
         let text = keys.lock(network, &passphrase, Cost::FLOOR, entropy)?;
         write_private(&layout.staff(&person.file), text.as_bytes())?;
+        sealed.one_more();
     }
     write_public(&layout.genesis(), &genesis.encode())?;
     for ((branch, secrets), number) in branches.iter().zip(&secrets).zip(1u16..) {
         write_branch(layout, branch, number, secrets, entropy)?;
+        sealed.one_more();
     }
-    // beside each other, so that both can be copied to a terminal together
-    let beside = Settings {
-        genesis: GENESIS.into(),
-        state: CONSOLE_STATE.into(),
-        ..console_settings(layout, &genesis)
-    };
-    beside.save(&layout.console())?;
     Ok(genesis)
 }
 
-/// What console.toml of this group says, with paths that hold from anywhere.
+/// Sealing a key takes a good part of a second on purpose, so a terminal is told how far it is.
+struct Sealed {
+    done: usize,
+    all: usize,
+}
+
+impl Sealed {
+    fn one_more(&mut self) {
+        self.done += 1;
+        if std::io::stderr().is_terminal() {
+            let end = if self.done == self.all { "\n" } else { "" };
+            eprint!("\rKeys sealed {}/{} {end}", self.done, self.all);
+        }
+    }
+}
+
+/// What console.toml says where it stays on this machine: its paths hold wherever the file is copied here.
 pub fn console_settings(layout: &Layout, genesis: &Genesis) -> Settings {
     Settings {
         network_name: genesis.name.clone(),

@@ -24,6 +24,7 @@ use std::{
     process::ExitCode,
     sync::Arc,
 };
+use tokio::task::JoinHandle;
 use wardline_client::{Clock as _, SystemClock};
 use wardline_crypto::OsEntropy;
 use wardline_ledger::{Canonical as _, Genesis};
@@ -56,8 +57,8 @@ pub struct Options {
 
 /// The branches, wherever they run.
 enum Branches {
-    Here(Vec<Node>, #[expect(dead_code, reason = "held until the nodes have stopped")] lock::Hold),
-    Apart(Processes),
+    Here(Vec<Node>, lock::Hold),
+    Apart(Processes, JoinHandle<()>),
 }
 
 pub fn run(options: Options) -> Result<ExitCode> {
@@ -67,10 +68,10 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let genesis = open(&layout)?;
     log_to(&layout)?;
     let hold = lock::take(&layout.lock())?;
-    let mut branches = if options.processes {
+    let branches = if options.processes {
         let processes = Processes::start(&layout, &genesis, hold)?;
-        runtime.spawn(processes.watch());
-        Branches::Apart(processes)
+        let watch = runtime.spawn(processes.watch());
+        Branches::Apart(processes, watch)
     } else {
         Branches::Here(runtime.block_on(start(&layout, &genesis))?, hold)
     };
@@ -84,12 +85,17 @@ pub fn run(options: Options) -> Result<ExitCode> {
                 open_console(&layout, &genesis)
             }
         });
-    if let Branches::Here(nodes, _) = &mut branches {
-        runtime.block_on(async {
-            for node in nodes.drain(..) {
+    match branches {
+        Branches::Here(nodes, _hold) => runtime.block_on(async {
+            for node in nodes {
                 node.stop().await;
             }
-        });
+        }),
+        Branches::Apart(processes, watch) => {
+            // from here on they end because they should
+            watch.abort();
+            drop(processes);
+        }
     }
     outcome.map(|()| ExitCode::SUCCESS)
 }
@@ -133,7 +139,9 @@ fn open(layout: &Layout) -> Result<Genesis> {
     }
     let plan =
         Plan { name: DEMO.into(), branches: branch_plans()?, staff: staff_plans(), one_passphrase: true };
-    network::create(layout, &plan, SystemClock.now_s(), &mut OsEntropy)
+    let genesis = network::create(layout, &plan, SystemClock.now_s(), &mut OsEntropy)?;
+    network::console_settings(layout, &genesis).save(&layout.console())?;
+    Ok(genesis)
 }
 
 fn branch_plans() -> Result<Vec<BranchPlan>> {
@@ -233,7 +241,7 @@ fn ready(layout: &Layout, genesis: &Genesis, running: &Branches) -> serde_json::
             url: &branch.api,
             process: match running {
                 Branches::Here(..) => Some(Process { pid: std::process::id(), log: None, command: None }),
-                Branches::Apart(processes) => processes.of(&branch.name),
+                Branches::Apart(processes, _) => processes.of(&branch.name),
             },
         })
         .collect();

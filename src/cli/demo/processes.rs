@@ -20,7 +20,7 @@ use wardline_ledger::Genesis;
 /// A branch's log, in the branch's folder.
 const LOG: &str = "node.log";
 /// How long a branch may take to end: a node ends within four seconds; one that was stopped (SIGSTOP) never does.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(6);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// One branch's process.

@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use wardline_client::{Clock as _, SystemClock};
+use wardline_client::{Clock as _, Settings, SystemClock};
 use wardline_crypto::OsEntropy;
 use wardline_ledger::Genesis;
 use wardline_policy::{Operation, Request, Roles, decide};
@@ -65,6 +65,13 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let making = Making::begin(&root)?;
     let layout = Layout { root };
     let genesis = network::create(&layout, &plan, SystemClock.now_s(), &mut OsEntropy)?;
+    // with paths beside itself, so that it can be carried to a terminal together with the genesis
+    let console = Settings {
+        genesis: network::GENESIS.into(),
+        state: network::CONSOLE_STATE.into(),
+        ..network::console_settings(&layout, &genesis)
+    };
+    console.save(&layout.console())?;
     making.finish();
     let made = Made { layout, plan, genesis };
     if options.json {
