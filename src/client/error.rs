@@ -1,6 +1,7 @@
 //! What can go wrong, each in one line that says what to do. Never patient data, never key material.
 
 use crate::{branch::BranchError, trust::TrustError};
+use wardline_ledger::Chain;
 use wardline_record::FieldError;
 use wardline_wire::Problem;
 
@@ -58,6 +59,14 @@ pub enum ClientError {
     /// The session's branch keeps to the main chain.
     #[error("your branch is not on the side chain: patients are handled at trusted branches only")]
     NoSideChain,
+    /// The chain is not verified as far as that.
+    #[error("there is no verified block `{height}` of the {chain} chain yet")]
+    NoBlock {
+        /// The chain.
+        chain: Chain,
+        /// The height that was asked for.
+        height: u64,
+    },
     /// Nobody answered.
     #[error("no branch answered ({0}): check this machine's network and try again")]
     AllSilent(String),

@@ -4,6 +4,7 @@
 //! chains that grow from checkpoints kept on disk; a branch's word alone is never shown as a fact. This room does no
 //! drawing and takes no passphrase from anybody: callers bring settings, genesis, key file and passphrase.
 
+mod blocks;
 mod branch;
 mod clock;
 mod enrol;
@@ -35,6 +36,7 @@ mod trust;
 #[cfg(test)]
 mod tests;
 
+pub use blocks::{BlockBody, BlockDetail, BlockLine, Certified, GivenBody, TransactionView};
 pub use branch::BranchError;
 pub use clock::{Clock, SystemClock};
 pub use error::{ClientError, ProblemDetail};

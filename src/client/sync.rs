@@ -167,7 +167,7 @@ impl Inner {
         }
     }
 
-    async fn headers_of(
+    pub(crate) async fn headers_of(
         &self,
         branch: &Arc<Branch>,
         chain: Chain,
@@ -195,10 +195,13 @@ impl Inner {
         first: Option<&Arc<Branch>>,
     ) -> Result<Vec<Known>, ClientError> {
         let trust = self.trust(chain)?;
-        let mut above = trust.lowest();
-        let mut found: BTreeMap<u64, Known> = (low..=high.min(trust.head().header.height))
-            .filter_map(|height| Some((height, trust.recent(height)?)))
-            .collect();
+        let high = high.min(trust.head().header.height);
+        let mut above = trust.nearest(high);
+        let mut found: BTreeMap<u64, Known> =
+            (low..=high).filter_map(|height| Some((height, trust.recent(height)?))).collect();
+        if (low..=high).contains(&above.header.height) {
+            found.insert(above.header.height, above.clone());
+        }
         for _ in 0..PAGES_BACK {
             let top = above.header.height;
             if top <= low {
@@ -222,6 +225,7 @@ impl Inner {
                 Some(lowest) => lowest.clone(),
                 None => break,
             };
+            trust.keep_stone(above.clone());
             let wanted = page.into_iter().filter(|known| (low..=high).contains(&known.header.height));
             found.extend(wanted.map(|known| (known.header.height, known)));
         }
@@ -264,7 +268,7 @@ fn linked(
 }
 
 /// The validators that the last headers of epochs hand over; proven when they are used.
-fn handed_over(
+pub(crate) fn handed_over(
     branch: &Branch,
     handovers: Vec<Handover>,
 ) -> Result<BTreeMap<u64, (Vec<u8>, StateProof)>, ClientError> {

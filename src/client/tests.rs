@@ -3,6 +3,7 @@
 mod server;
 mod world;
 
+mod blocks;
 mod chains;
 mod patients;
 mod records;

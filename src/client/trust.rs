@@ -14,7 +14,8 @@ use std::{
 };
 use wardline_crypto::Digest;
 use wardline_ledger::{
-    Canonical, Chain, Checkpoint, Genesis, Invalid, NetworkId, StateProof, VerifiedHeader, light,
+    Canonical, Chain, Checkpoint, Genesis, Invalid, NetworkId, StateProof, ValidatorSet, VerifiedHeader,
+    light,
 };
 
 /// A header that is in the verified chain.
@@ -22,6 +23,8 @@ pub(crate) type Known = VerifiedHeader;
 
 /// Headers kept in memory: a reply may be older than the newest block by some.
 const RECENT: usize = 4096;
+/// Older headers kept in memory, one for each page that was walked over, so that going on from there is one step.
+const STONES: usize = 1024;
 /// How often the checkpoint's file is written while blocks come in.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
 /// First line of a checkpoint's file.
@@ -71,6 +74,10 @@ pub(crate) struct Trust {
 struct Verified {
     checkpoint: Checkpoint,
     recent: BTreeMap<u64, Known>,
+    /// Headers below those, each linked to them.
+    stones: BTreeMap<u64, Known>,
+    /// Who signs in an epoch: from the genesis, or proven.
+    validators: BTreeMap<u64, ValidatorSet>,
     saved_height: u64,
     saved_at: Option<Instant>,
 }
@@ -89,11 +96,17 @@ impl Trust {
         let saved_height = kept.as_ref().map_or(0, |checkpoint| checkpoint.header.height);
         let checkpoint = kept.unwrap_or(start);
         let recent = BTreeMap::from([(checkpoint.header.height, known(&checkpoint))]);
+        let validators = BTreeMap::from([
+            (0, genesis.validators(chain)),
+            (checkpoint.next_epoch(), checkpoint.validators.clone()),
+        ]);
+        let stones = BTreeMap::new();
+        let verified = Verified { checkpoint, recent, stones, validators, saved_height, saved_at: None };
         Ok(Self {
             chain,
             network,
             path,
-            verified: RwLock::new(Verified { checkpoint, recent, saved_height, saved_at: None }),
+            verified: RwLock::new(verified),
             advancing: tokio::sync::Mutex::default(),
             heights: RwLock::default(),
         })
@@ -119,13 +132,32 @@ impl Trust {
         self.read().recent.get(&height).cloned()
     }
 
-    /// The lowest header in memory from which every one up to the newest is there.
-    pub(crate) fn lowest(&self) -> Known {
+    /// The lowest header in memory from which a walk back to `height` may begin: every one above it is not needed.
+    pub(crate) fn nearest(&self, height: u64) -> Known {
         let verified = self.read();
-        verified
-            .recent
-            .first_key_value()
-            .map_or_else(|| known(&verified.checkpoint), |(_, lowest)| lowest.clone())
+        let lowest = verified.recent.first_key_value().map(|(_, lowest)| lowest);
+        let stone = verified.stones.range(height..).next().map(|(_, stone)| stone);
+        let lower = lowest.into_iter().chain(stone).min_by_key(|known| known.header.height);
+        lower.map_or_else(|| known(&verified.checkpoint), Known::clone)
+    }
+
+    /// Keeps the lowest header of a page that is linked to what is verified.
+    pub(crate) fn keep_stone(&self, stone: Known) {
+        let mut verified = self.verified.write().unwrap_or_else(PoisonError::into_inner);
+        verified.stones.insert(stone.header.height, stone);
+        while verified.stones.len() > STONES {
+            verified.stones.pop_last();
+        }
+    }
+
+    /// Who signs the blocks of an epoch, if that is in memory.
+    pub(crate) fn validators(&self, epoch: u64) -> Option<ValidatorSet> {
+        self.read().validators.get(&epoch).cloned()
+    }
+
+    /// Keeps the validators of an epoch that were proven.
+    pub(crate) fn keep_validators(&self, epoch: u64, set: ValidatorSet) {
+        self.verified.write().unwrap_or_else(PoisonError::into_inner).validators.insert(epoch, set);
     }
 
     /// Takes headers that follow the checkpoint, each with its certificate if it has one. Those that it already has
@@ -152,6 +184,7 @@ impl Trust {
         let mut state = self.verified.write().unwrap_or_else(PoisonError::into_inner);
         // Another question may have come further meanwhile.
         if reached > state.checkpoint.header.height {
+            state.validators.insert(checkpoint.next_epoch(), checkpoint.validators.clone());
             state.checkpoint = checkpoint;
         }
         state.recent.extend(verified.into_iter().map(|known| (known.header.height, known)));

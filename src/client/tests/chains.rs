@@ -10,8 +10,8 @@ use wardline_crypto::{Digest, OsEntropy};
 use wardline_ledger::{Body, Canonical, Chain, Enrol, PatientId};
 use wardline_record::Identity;
 
-/// A block on the side chain.
-fn grow(net: &Net, group: &Group, blocks: u64) {
+/// Blocks on the side chain, each with an enrolment.
+pub(super) fn grow(net: &Net, group: &Group, blocks: u64) {
     for _ in 0..blocks {
         let patient = PatientId::draw(&mut OsEntropy);
         let key = wardline_crypto::DataKey::generate(&mut OsEntropy);

@@ -15,7 +15,7 @@ use wardline_crypto::{
 };
 use wardline_ledger::{
     BranchId, Canonical, Chain, Custody, Grant, Header, Key, LinkEntry, PatientEntry, PatientId, Receipt,
-    RecordEntry, RecordId, SignedTip, decode_body, ends_epoch, state, tree,
+    RecordEntry, RecordId, SignedTip, decode_body, encode_body, ends_epoch, state, transaction_root, tree,
 };
 use wardline_wire::*;
 
@@ -69,6 +69,18 @@ pub(crate) enum Vice {
     Redirects,
     /// Never has the finality of what was handed in.
     NeverFinal,
+    /// Changes a byte of a block's first transaction.
+    AltersBodies,
+    /// Leaves the transactions out of a block.
+    OmitsTransactions,
+    /// Gives the body of the block before.
+    SwapsBodies,
+    /// Gives a block that nobody agreed on, with a body that fits it.
+    ForgesBlocks,
+    /// Gives every block the certificate of the block before.
+    SwapsCertificates,
+    /// Refuses whole blocks.
+    RefusesBlocks,
 }
 
 /// One branch.
@@ -378,13 +390,10 @@ impl Server {
         match rest {
             ["headers"] => ok(&self.headers(world, chain, query["from"], query["limit"])),
             ["blocks", height] => {
-                let ledger = world.ledger(chain);
-                let block = &ledger.blocks[height.parse::<usize>().unwrap()];
-                ok(&Block {
-                    header: block.bytes.clone().into(),
-                    body: block.body.clone().into(),
-                    certificate: block.certificate.clone().map(Into::into),
-                })
+                if self.vice() == Vice::RefusesBlocks {
+                    return problem(403, "forbidden", "needs role auditor");
+                }
+                ok(&self.block(world, chain, height.parse().unwrap()))
             }
             ["proofs"] => {
                 let query: ProofsQuery = serde_json::from_slice(body).unwrap();
@@ -426,10 +435,10 @@ impl Server {
     fn headers(&self, world: &World, chain: Chain, from: u64, limit: u64) -> Headers {
         let ledger = world.ledger(chain);
         let mut reply = Headers { headers: Vec::new(), handovers: Vec::new() };
-        for block in ledger.blocks.iter().skip(from as usize).take(limit as usize) {
+        for (height, block) in ledger.blocks.iter().enumerate().skip(from as usize).take(limit as usize) {
             reply.headers.push(CertifiedHeader {
                 header: block.bytes.clone().into(),
-                certificate: block.certificate.clone().map(Into::into),
+                certificate: self.certificate(&ledger, height).map(Into::into),
             });
             let next = block.header.epoch + 1;
             if ends_epoch(block.header.height, EPOCH) {
@@ -439,6 +448,30 @@ impl Server {
             }
         }
         reply
+    }
+
+    fn certificate(&self, ledger: &super::world::Ledger, height: usize) -> Option<Vec<u8>> {
+        let of = if self.vice() == Vice::SwapsCertificates { height.saturating_sub(1) } else { height };
+        ledger.blocks[of].certificate.clone()
+    }
+
+    fn block(&self, world: &World, chain: Chain, height: usize) -> Block {
+        let ledger = world.ledger(chain);
+        let block = &ledger.blocks[height];
+        let (mut header, mut body) = (block.bytes.clone(), block.body.clone());
+        match self.vice() {
+            Vice::AltersBodies => *body.last_mut().unwrap() ^= 1,
+            Vice::OmitsTransactions => body = encode_body(&[]),
+            Vice::SwapsBodies => body = ledger.blocks[height - 1].body.clone(),
+            Vice::ForgesBlocks => {
+                body = encode_body(&[b"made up".to_vec()]);
+                let transaction_root = transaction_root(&[b"made up".to_vec()]);
+                header = Header { transaction_root, ..block.header.clone() }.encode();
+            }
+            _ => {}
+        }
+        let certificate = self.certificate(&ledger, height).map(Into::into);
+        Block { header: header.into(), body: body.into(), certificate }
     }
 
     fn keep_record(&self, world: &World, record: RecordId, keep: KeepRecord) -> Reply {

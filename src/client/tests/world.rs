@@ -286,8 +286,33 @@ impl World {
         certificate
     }
 
+    /// Puts bytes that no rule accepted into a block that is certified all the same.
+    pub(crate) fn force(&self, chain: Chain, transaction: Vec<u8>) {
+        let mut ledger = self.ledger(chain);
+        let parent = ledger.head().header.clone();
+        let transactions = [transaction];
+        let header = Header {
+            parent: parent.digest(),
+            height: parent.height + 1,
+            epoch: wardline_ledger::epoch_of(parent.height + 1, EPOCH),
+            transactions: 1,
+            transaction_root: wardline_ledger::transaction_root(&transactions),
+            ..parent
+        };
+        let certificate = Some(self.certify(chain, &header, 3));
+        let body = wardline_ledger::encode_body(&transactions);
+        let bytes = wardline_ledger::Canonical::encode(&header);
+        ledger.changes.push(state::Changes::new());
+        ledger.blocks.push(Block { header, bytes, body, certificate });
+    }
+
     /// A session of the nurse at branch 1, without the second that a passphrase takes.
     pub(crate) fn session(&self) -> Session {
+        self.session_of(self.genesis.staff[0].roles)
+    }
+
+    /// The same, with other roles in the key file.
+    pub(crate) fn session_of(&self, roles: Roles) -> Session {
         let entry = &self.genesis.staff[0];
         let mut entropy = OsEntropy;
         let (signing, agreement) = (SigningKey::generate(&mut entropy), AgreementKey::generate(&mut entropy));
@@ -308,7 +333,7 @@ impl World {
             staff: entry.id,
             branch: entry.branch,
             name: "Nurse".to_owned(),
-            roles: entry.roles,
+            roles,
             key_epoch: entry.key_epoch,
             signing: entry.signing,
             agreement: entry.agreement,
