@@ -154,6 +154,28 @@ fn a_nurse_unlocks_finds_a_patient_and_opens_a_record_of_another_branch() {
 }
 
 #[test]
+fn an_auditor_sees_what_a_side_block_holds_and_a_nurse_its_signers() {
+    for (staff, sees) in [("auditor", "its audit log says that you looked"), ("ward", "needs role auditor")] {
+        let mut terminal = Terminal::open(staff);
+        terminal.unlock();
+        terminal.wait_for("VERIFIED");
+        terminal.press("3");
+        terminal.wait_for("LIVE: 5 of 5 branches answer");
+        terminal.wait_for("Signed by");
+        terminal.press("\t");
+        terminal.wait_for("Side chain  VERIFIED to block");
+        terminal.wait("signers", |screen| screen.contents().contains("of 4 validators"));
+        terminal.press("\r");
+        terminal.wait(sees, |screen| {
+            let words: Vec<_> = screen.contents().split_whitespace().map(str::to_owned).collect();
+            words.join(" ").contains(sees)
+        });
+        terminal.press("q");
+        terminal.ended();
+    }
+}
+
+#[test]
 fn a_wrong_passphrase_is_told_beside_the_field() {
     let mut terminal = Terminal::open("ward");
     terminal.wait_for("Passphrase");

@@ -3,7 +3,7 @@
 use crate::{
     dialogs::{confirm, help, lookup, staff},
     model::{Dialog, Model, Notice, Screen},
-    screens::{entry, history, overview, patients, record, unlock},
+    screens::{chain, entry, history, overview, patients, record, unlock},
     theme::Tone,
     widgets::{
         canvas::{Canvas, indent, row, wrap},
@@ -51,6 +51,9 @@ fn draw_on(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         Screen::History => history::draw(model, canvas, body),
         Screen::Record => record::draw(model, canvas, body),
         Screen::Entry => entry::draw(model, canvas, body),
+        Screen::Chain => chain::draw(model, canvas, body),
+        Screen::Block => chain::block::draw(model, canvas, body),
+        Screen::Transaction => chain::transaction::draw(model, canvas, body),
     }
     for dialog in &model.dialogs {
         match dialog {

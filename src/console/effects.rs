@@ -7,14 +7,17 @@ use crate::{
     message::{Message, Outcome, Ticket, Who},
     screens::entry::form::tie_to_visit,
 };
-use std::{collections::BTreeMap, error::Error, future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, error::Error, future::Future, ops::RangeInclusive, path::PathBuf, sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::AbortHandle,
 };
 use wardline_client::{Clock, FinalLookup, Group, Settings, read_staff_file, session_length_s, unlock};
 use wardline_crypto::{OsEntropy, SecretBytes};
-use wardline_ledger::{Genesis, PatientId};
+use wardline_ledger::{Chain, Genesis, PatientId};
 use wardline_policy::{Purpose, RecordKind};
 use wardline_record::{Record, RecordRef};
 
@@ -67,6 +70,24 @@ pub enum Effect {
         patient: PatientId,
         /// The lookup that allows it.
         lookup: FinalLookup,
+    },
+    /// Fetch verified blocks for the list.
+    FetchBlocks {
+        /// Its result carries this.
+        ticket: Ticket,
+        /// The chain.
+        chain: Chain,
+        /// Their heights.
+        heights: RangeInclusive<u64>,
+    },
+    /// Fetch a whole block.
+    FetchBlock {
+        /// Its result carries this.
+        ticket: Ticket,
+        /// The chain.
+        chain: Chain,
+        /// Its height.
+        height: u64,
     },
     /// Seal and send records, one after the other; the first failure ends it.
     SendRecords {
@@ -193,6 +214,14 @@ impl Effects {
             Effect::FetchHistory { ticket, patient, lookup } => self.ask(ticket, |group| async move {
                 let outcome = group.history(patient, &lookup).await;
                 Message::Fetched(ticket, outcome.map(Box::new).map_err(|error| in_words(&error)))
+            }),
+            Effect::FetchBlocks { ticket, chain, heights } => self.ask(ticket, move |group| async move {
+                let outcome = group.blocks(chain, heights).await;
+                Message::Blocks(ticket, outcome.map_err(|error| in_words(&error)))
+            }),
+            Effect::FetchBlock { ticket, chain, height } => self.ask(ticket, move |group| async move {
+                let outcome = group.block(chain, height).await;
+                Message::Block(ticket, outcome.map(Box::new).map_err(|error| in_words(&error)))
             }),
             Effect::SendRecords { ticket, patient, records } => self.send(ticket, patient, records),
             Effect::Cancel(ticket) => {

@@ -71,6 +71,12 @@ pub enum Place {
     EntryButton,
     /// The progress of what is being sent.
     Sending,
+    /// The list of a chain's blocks.
+    Chain,
+    /// One block.
+    Block,
+    /// One transaction of a block.
+    Transaction,
     /// The list of purposes in the lookup dialog.
     LookupPurpose,
     /// The list of usual reasons in the lookup dialog.

@@ -3,7 +3,9 @@
 //! It must not know what follows from any of it; [`update`](crate::update) does.
 
 use crate::keymap::Key;
-use wardline_client::{Added, FinalLookup, History, Overview, Progress, SearchOutcome};
+use wardline_client::{
+    Added, BlockDetail, BlockLine, FinalLookup, History, Overview, Progress, SearchOutcome,
+};
 use wardline_ledger::StaffId;
 use wardline_policy::Roles;
 
@@ -50,6 +52,10 @@ pub enum Action {
     Overview,
     /// To the search for patients.
     Patients,
+    /// To the blocks of a chain.
+    Chain,
+    /// From the main chain's blocks to the side chain's, and back.
+    OtherChain,
     /// Who is signed in.
     Staff,
     /// Wipe the session.
@@ -160,6 +166,10 @@ pub enum Message {
     LookedUp(Ticket, Outcome<FinalLookup>),
     /// The history came back.
     Fetched(Ticket, Outcome<Box<History>>),
+    /// Blocks for the list came, newest first.
+    Blocks(Ticket, Outcome<Vec<BlockLine>>),
+    /// A whole block came.
+    Block(Ticket, Outcome<Box<BlockDetail>>),
     /// A record went one step on; `part` counts within the form.
     Progressed {
         /// The sending.

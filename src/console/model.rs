@@ -8,8 +8,8 @@ use crate::{
     keymap::Place,
     message::{Ticket, Who},
     screens::{
-        entry::Entry, history::HistoryScreen, overview::OverviewScreen, patients::Patients,
-        record::RecordScreen, unlock::Unlock,
+        chain::ChainScreen, entry::Entry, history::HistoryScreen, overview::OverviewScreen,
+        patients::Patients, record::RecordScreen, unlock::Unlock,
     },
     theme::{Theme, Tone},
 };
@@ -31,6 +31,24 @@ pub enum Screen {
     Record,
     /// Write a visit.
     Entry,
+    /// The blocks of a chain.
+    Chain,
+    /// One block.
+    Block,
+    /// One transaction.
+    Transaction,
+}
+
+impl Screen {
+    /// Whether it shows where the chains are, so that the branches are asked again and again.
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Overview) || self.is_chain()
+    }
+
+    /// Whether it is the chain's screen or one of its pages.
+    pub const fn is_chain(self) -> bool {
+        matches!(self, Self::Chain | Self::Block | Self::Transaction)
+    }
 }
 
 /// What may lie over a screen. They stack: the help opens over any other.
@@ -101,6 +119,8 @@ pub struct Model {
     pub history: Option<HistoryScreen>,
     /// The screen of the same name, while a record is open.
     pub record: RecordScreen,
+    /// The chain's screen and its pages.
+    pub chain: ChainScreen,
     /// The form, kept until it is sent or thrown away, over a lock too.
     pub entry: Option<Entry>,
     tickets: u64,
@@ -134,6 +154,7 @@ impl Model {
             patients: Patients::default(),
             history: None,
             record: RecordScreen::default(),
+            chain: ChainScreen::default(),
             entry: None,
             tickets: 0,
         }
@@ -164,6 +185,9 @@ impl Model {
                 Screen::History => Place::History,
                 Screen::Record => Place::Record,
                 Screen::Entry => self.entry.as_ref().map_or(Place::Sending, Entry::place),
+                Screen::Chain => Place::Chain,
+                Screen::Block => Place::Block,
+                Screen::Transaction => Place::Transaction,
             },
         }
     }
@@ -202,7 +226,12 @@ impl Model {
         waiting_dialog
             || match self.screen {
                 Screen::Unlock => self.unlock.pending.is_some(),
-                Screen::Overview | Screen::Record => false,
+                Screen::Overview | Screen::Record | Screen::Transaction => false,
+                // What comes in at once must not make the line flicker.
+                Screen::Chain => {
+                    self.chain.blocks().pending.is_some_and(|pending| self.now_s > pending.since_s)
+                }
+                Screen::Block => self.chain.open.as_ref().is_some_and(|open| open.pending.is_some()),
                 Screen::Patients => self.patients.pending.is_some(),
                 Screen::History => self.history.as_ref().is_some_and(|history| history.pending.is_some()),
                 Screen::Entry => self.is_sending(),
@@ -224,7 +253,7 @@ impl Model {
         self.who.as_ref()?;
         let lock = (self.last_key_s + self.idle_lock_s).saturating_sub(self.now_s);
         let refresh = match self.screen {
-            Screen::Overview if self.overview.asking.is_none() => {
+            screen if screen.is_live() && self.overview.asking.is_none() => {
                 self.overview.next_s.saturating_sub(self.now_s)
             }
             _ => u64::MAX,

@@ -3,6 +3,7 @@
 //! Each state is reached as a person reaches it, by keys and answers through [`update`](crate::update), so that no
 //! picture shows what the console cannot be in.
 
+pub(crate) mod chain;
 pub(crate) mod data;
 
 use crate::{
@@ -24,6 +25,7 @@ use wardline_client::{Added, Overview, Progress, SearchOutcome};
 use wardline_ledger::{RecordId, StaffId};
 use wardline_policy::{Role, Roles};
 
+pub use chain::hostile_block;
 pub use data::{NOW_S, hostile_history, hostile_patient, hostile_text};
 
 /// Every state that has a picture; a name that ends in `-mono` is drawn without colours.
@@ -49,6 +51,20 @@ pub const NAMES: &[&str] = &[
     "entry-errors",
     "entry-prescription",
     "entry-receipt",
+    "chain",
+    "chain-mono",
+    "chain-side",
+    "chain-silent",
+    "chain-empty",
+    "chain-old",
+    "block",
+    "block-asking",
+    "block-alarm",
+    "block-refused",
+    "block-side",
+    "transaction",
+    "transaction-registry",
+    "transaction-lookup",
     "confirm",
     "sending",
     "failed",
@@ -160,7 +176,7 @@ pub fn model(name: &str) -> Option<Model> {
             later(&mut model, seconds);
             model
         }
-        _ => return None,
+        _ => return chain::model(name),
     })
 }
 
@@ -188,6 +204,7 @@ pub fn who(role: Role) -> Who {
         Role::Registrar => "Ada Novak",
         Role::Supervisor => "Samuel Osei",
         Role::Operator => "Iris Lund",
+        Role::Auditor => "Priya Nair",
         _ => "Mei Tan",
     };
     Who {
@@ -362,6 +379,8 @@ pub fn asked(effects: Vec<Effect>) -> Ticket {
         | Effect::Search { ticket, .. }
         | Effect::LookUp { ticket, .. }
         | Effect::FetchHistory { ticket, .. }
+        | Effect::FetchBlocks { ticket, .. }
+        | Effect::FetchBlock { ticket, .. }
         | Effect::SendRecords { ticket, .. } => Some(*ticket),
         Effect::Cancel(_) | Effect::EndSession | Effect::Redraw | Effect::Quit => None,
     });

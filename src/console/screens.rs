@@ -1,5 +1,6 @@
 //! One file for each screen: its state, what a key does to it, how it is drawn.
 
+pub mod chain;
 pub mod entry;
 pub mod history;
 pub mod overview;

@@ -48,9 +48,18 @@ fn every_screen_at_80x24() {
 #[test]
 fn the_main_screens_at_other_sizes() {
     for size in [(132, 43), (40, 10), (20, 5)] {
-        for name in
-            ["unlock", "overview", "patients-found", "lookup", "history-faults", "entry-errors", "confirm"]
-        {
+        for name in [
+            "unlock",
+            "overview",
+            "patients-found",
+            "lookup",
+            "history-faults",
+            "entry-errors",
+            "confirm",
+            "chain",
+            "block-alarm",
+            "transaction",
+        ] {
             insta::assert_snapshot!(format!("{}x{} {name}", size.0, size.1), shown(&state(name, size)));
         }
     }
@@ -112,6 +121,17 @@ fn nothing_from_outside_reaches_the_screen_as_it_is() {
             pictures.push(shown(&model));
         }
     }
+    let mut block = samples::hostile_block();
+    for key in [Key::Down, Key::End, Key::Enter, Key::Left, Key::Esc, Key::Esc] {
+        pictures.push(shown(&block));
+        press(&mut block, key);
+    }
+    // The list itself has nothing from outside but the names of those who signed.
+    for line in block.chain.side.lines.values_mut() {
+        let signers = vec![samples::hostile_text()];
+        line.certified = wardline_client::Certified::Own { signers, of: 1 };
+    }
+    pictures.push(shown(&block));
     model.who.as_mut().unwrap().name = samples::hostile_text();
     model.say(crate::theme::Tone::Bad, samples::hostile_text());
     pictures.push(shown(&model));
@@ -147,7 +167,7 @@ fn only_the_sixteen_colours_are_used() {
 /// Bytes matter on a serial line: a step in a list moves the marker, nothing else.
 #[test]
 fn a_step_in_a_list_changes_few_cells() {
-    for (name, list_end) in [("overview-well", 16), ("patients-found", 19), ("history", 19)] {
+    for (name, list_end) in [("overview-well", 16), ("patients-found", 19), ("history", 19), ("chain", 18)] {
         let mut model = state(name, (80, 24));
         let before = picture(&model).0;
         press(&mut model, Key::Down);
@@ -168,7 +188,7 @@ fn the_same_state_gives_the_same_picture() {
     assert!(!screenshot("no such screen").contains("<text"));
 }
 
-const PLACES: [Place; 17] = [
+const PLACES: [Place; 20] = [
     Place::Unlock,
     Place::Overview,
     Place::SearchField,
@@ -179,6 +199,9 @@ const PLACES: [Place; 17] = [
     Place::EntryChoice,
     Place::EntryButton,
     Place::Sending,
+    Place::Chain,
+    Place::Block,
+    Place::Transaction,
     Place::LookupPurpose,
     Place::LookupUsual,
     Place::LookupReason,

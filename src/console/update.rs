@@ -12,7 +12,7 @@ use crate::{
     keymap::{self, Key, Place},
     message::{Action, Edit, Message},
     model::{Dialog, Model, Screen},
-    screens::{entry, history, overview, patients, record, unlock},
+    screens::{chain, entry, history, overview, patients, record, unlock},
 };
 
 /// Takes one message.
@@ -36,7 +36,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Unlocked(ticket, outcome) => unlock::unlocked(model, ticket, outcome),
         Message::Refreshed(ticket, known) => {
             overview::refreshed(model, ticket, *known);
-            Vec::new()
+            chain::follow(model)
         }
         Message::Found(ticket, outcome) => {
             patients::found(model, ticket, outcome);
@@ -45,6 +45,11 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::LookedUp(ticket, outcome) => lookup::looked_up(model, ticket, outcome),
         Message::Fetched(ticket, outcome) => {
             history::fetched(model, ticket, outcome);
+            Vec::new()
+        }
+        Message::Blocks(ticket, outcome) => chain::fetched(model, ticket, outcome),
+        Message::Block(ticket, outcome) => {
+            chain::block::fetched(model, ticket, outcome);
             Vec::new()
         }
         Message::Progressed { ticket, part, progress } => {
@@ -81,7 +86,12 @@ fn type_edit(model: &mut Model, edit: Edit) {
                     entry.edit(edit);
                 }
             }
-            Screen::Overview | Screen::History | Screen::Record => {}
+            Screen::Overview
+            | Screen::History
+            | Screen::Record
+            | Screen::Chain
+            | Screen::Block
+            | Screen::Transaction => {}
         },
     }
 }
@@ -132,6 +142,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::Overview => overview::open(model),
         Action::Patients => patients::open(model),
+        Action::Chain => chain::open(model),
         _ => match model.screen {
             Screen::Unlock => unlock::act(model, action),
             Screen::Overview => overview::act(model, action),
@@ -139,6 +150,9 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             Screen::History => history::act(model, action),
             Screen::Record => record::act(model, action),
             Screen::Entry => entry::act(model, action),
+            Screen::Chain => chain::act(model, action),
+            Screen::Block => chain::block::act(model, action),
+            Screen::Transaction => chain::transaction::act(model, action),
         },
     }
 }
@@ -186,6 +200,7 @@ fn lock(model: &mut Model, reason: Option<String>) -> Vec<Effect> {
     model.patients = patients::Patients::default();
     model.history = None;
     model.record = record::RecordScreen::default();
+    model.chain = chain::ChainScreen::default();
     if !model.is_sending() && !model.has_unsent_text() {
         model.entry = None;
     }

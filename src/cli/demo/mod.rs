@@ -196,6 +196,7 @@ fn staff_plans() -> Vec<StaffPlan> {
         person("registrar", "Registrar Tomás Peña, South", 1, &[Role::Registrar]),
         person("supervisor", "Dr Miriam Okafor, East", 2, &[Role::Supervisor]),
         person("operator", "IT Jonas Weber, West", 3, &[Role::Operator]),
+        person("auditor", "Auditor Priya Nair, East", 2, &[Role::Auditor]),
         person("admin-1", "First administrator", 0, &[Role::Operator, Role::Supervisor]),
         person("admin-2", "Second administrator", 1, &[Role::Operator, Role::Supervisor]),
         person("researcher", "Research Dr Noor Haddad, Institute", 4, &[Role::Researcher]),
@@ -269,7 +270,7 @@ fn log_to(layout: &Layout) -> Result<()> {
 
 #[cfg(feature = "console")]
 fn open_console(layout: &Layout, genesis: &Genesis) -> Result<()> {
-    let staff_files = ["ward", "registrar", "supervisor", "operator"]
+    let staff_files = ["ward", "registrar", "supervisor", "operator", "auditor"]
         .iter()
         .map(|file| super::console::staff_choice(layout.staff(file)))
         .collect::<Result<_>>()?;

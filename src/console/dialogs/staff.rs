@@ -14,6 +14,8 @@ use wardline_policy::Operation;
 /// What the console does, in a nurse's words, and the operation that it needs.
 const ABILITIES: &[(&str, Operation)] = &[
     ("See branches and chains", Operation::ReadStatus),
+    ("See side chain headers", Operation::ReadSideChain),
+    ("See side chain blocks", Operation::ReadSideBlocks),
     ("Search patients", Operation::SearchPatients),
     ("Look a patient up", Operation::SubmitLookup),
     ("Open records", Operation::ReleaseKeys),
@@ -100,6 +102,16 @@ pub fn draw(model: &Model, staff: Staff, canvas: &mut Canvas<'_>, screen: Rect) 
         let line = row(area, u16::try_from(at).unwrap_or(u16::MAX));
         canvas.write(line, label, Tone::Quiet);
         canvas.write(indent(line, ABILITY), text, *tone);
+    }
+    if lines.len() > usize::from(area.height) {
+        let last = lines.len().min(staff.scroll + usize::from(area.height));
+        let bottom = Rect {
+            y: place.bottom().saturating_sub(1),
+            height: 1,
+            width: place.width.saturating_sub(2),
+            ..place
+        };
+        canvas.write_right(bottom, &format!(" {}-{last} of {} ", staff.scroll + 1, lines.len()), Tone::Quiet);
     }
     canvas.set_cursor(area.x, area.y);
 }

@@ -4,7 +4,18 @@ use super::{Binding, Key, Place};
 use crate::message::Action;
 use wardline_policy::Operation;
 
-const BROWSING: &[Place] =
+const BROWSING: &[Place] = &[
+    Place::Overview,
+    Place::Candidates,
+    Place::History,
+    Place::Record,
+    Place::Sending,
+    Place::Chain,
+    Place::Block,
+    Place::Transaction,
+];
+/// Where the chain's screen can be opened: it is not open yet.
+const BESIDE_CHAIN: &[Place] =
     &[Place::Overview, Place::Candidates, Place::History, Place::Record, Place::Sending];
 /// Where something is typed, chosen or asked: letters neither lock nor leave.
 const TALKING: &[Place] = &[
@@ -31,6 +42,9 @@ const EVERYWHERE: &[Place] = &[
     Place::EntryChoice,
     Place::EntryButton,
     Place::Sending,
+    Place::Chain,
+    Place::Block,
+    Place::Transaction,
     Place::LookupPurpose,
     Place::LookupUsual,
     Place::LookupReason,
@@ -44,6 +58,9 @@ const LISTS: &[Place] = &[
     Place::Candidates,
     Place::History,
     Place::Record,
+    Place::Chain,
+    Place::Block,
+    Place::Transaction,
     Place::LookupPurpose,
     Place::LookupUsual,
     Place::Help,
@@ -58,6 +75,9 @@ const BACK: &[Place] = &[
     Place::Candidates,
     Place::History,
     Place::Record,
+    Place::Chain,
+    Place::Block,
+    Place::Transaction,
     Place::EntryText,
     Place::EntryChoice,
     Place::EntryButton,
@@ -99,9 +119,18 @@ pub static BINDINGS: &[Binding] = &[
     bind(&[Key::Enter], Action::Accept, &[Place::History], 1, "open", "Show all of this record and where it came from"),
     needs(bind(&[Key::Char('n')], Action::NewVisit, &[Place::History], 2, "new visit", "Write a visit, its prescription and receipt"), Operation::SubmitStorage),
     bind(&[Key::Char('r')], Action::FetchAgain, &[Place::History], 3, "fetch again", "Ask every branch again for this history"),
-    bind(&[Key::Char('r')], Action::FetchAgain, &[Place::Overview], 3, "ask now", "Ask every branch now instead of in a second"),
+    bind(&[Key::Char('r')], Action::FetchAgain, &[Place::Overview, Place::Chain], 3, "ask now", "Ask every branch now instead of in a second"),
     bind(&[Key::Right, Key::Char('j')], Action::Next, &[Place::Record], 2, "older", "Show the next older record"),
     bind(&[Key::Left, Key::Char('k')], Action::Previous, &[Place::Record], 3, "newer", "Show the next newer record"),
+    // Chain, block and transaction.
+    bind(&[Key::Enter], Action::Accept, &[Place::Chain], 1, "open", "Show all of this block: roots, signers, transactions"),
+    needs(bind(&[Key::Tab, Key::Char('s')], Action::OtherChain, &[Place::Chain], 2, "other chain", "Show the side chain, or the main chain again"), Operation::ReadSideChain),
+    bind(&[Key::Enter], Action::Accept, &[Place::Block], 1, "open", "Show all of the selected transaction"),
+    bind(&[Key::Right, Key::Char('j')], Action::Next, &[Place::Block], 2, "older", "Show the block before this one"),
+    bind(&[Key::Left, Key::Char('k')], Action::Previous, &[Place::Block], 3, "newer", "Show the block after this one"),
+    bind(&[Key::Char('r')], Action::FetchAgain, &[Place::Block], 7, "fetch again", "Ask the branches again for this block"),
+    bind(&[Key::Right, Key::Char('j')], Action::Next, &[Place::Transaction], 2, "next", "Show the next transaction of the block"),
+    bind(&[Key::Left, Key::Char('k')], Action::Previous, &[Place::Transaction], 3, "before", "Show the transaction before"),
     // Entry form.
     bind(&[Key::Ctrl('s'), Key::F(10)], Action::Send, FORM, 1, "send", "Check the form and show what will be sealed and sent"),
     bind(&[Key::Enter], Action::Accept, &[Place::EntryButton], 2, "press", "Press this button"),
@@ -135,6 +164,7 @@ pub static BINDINGS: &[Binding] = &[
     // Screens.
     bind(&[Key::Char('1')], Action::Overview, BROWSING, 0, "overview", "Go to the branches and their chains"),
     needs(bind(&[Key::Char('2'), Key::Char('p')], Action::Patients, BROWSING, 5, "patients", "Go to the search for patients"), Operation::SearchPatients),
+    needs(bind(&[Key::Char('3'), Key::Char('c')], Action::Chain, BESIDE_CHAIN, 6, "chain", "Go to the blocks of the chains"), Operation::ReadMainChain),
     bind(&[Key::Char('w')], Action::Staff, BROWSING, 7, "who", "Show who is signed in and what that person may do"),
     // Always.
     bind(&[Key::Char('l'), Key::Ctrl('x')], Action::Lock, BROWSING, 8, "lock", "Lock: wipe the session and clear the screen"),

@@ -64,11 +64,7 @@ pub fn ask(model: &mut Model) -> Vec<Effect> {
 
 /// The clock moved on: asks again while the screen is shown and it is time.
 pub fn tick(model: &mut Model) -> Vec<Effect> {
-    if model.screen == Screen::Overview && model.now_s >= model.overview.next_s {
-        ask(model)
-    } else {
-        Vec::new()
-    }
+    if model.screen.is_live() && model.now_s >= model.overview.next_s { ask(model) } else { Vec::new() }
 }
 
 /// The branches answered, or some have and the others are being waited for.

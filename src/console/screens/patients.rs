@@ -105,7 +105,7 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
         model.say(Tone::Warning, format!("You cannot search patients: {why}."));
         return Vec::new();
     }
-    if matches!(model.screen, Screen::Overview) {
+    if model.screen.is_live() {
         model.screen = if model.history.is_some() { Screen::History } else { Screen::Patients };
     } else {
         model.screen = Screen::Patients;

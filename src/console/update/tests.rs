@@ -29,6 +29,8 @@ fn names(effects: &[Effect]) -> Vec<&'static str> {
         Effect::Search { .. } => "search",
         Effect::LookUp { .. } => "look up",
         Effect::FetchHistory { .. } => "fetch",
+        Effect::FetchBlocks { .. } => "blocks",
+        Effect::FetchBlock { .. } => "block",
         Effect::SendRecords { .. } => "send",
         Effect::Cancel(_) => "cancel",
         Effect::EndSession => "end session",
