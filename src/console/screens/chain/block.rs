@@ -3,7 +3,10 @@
 //! It must not show transactions that are not those of the verified header: what a branch gave instead is told as an
 //! alarm.
 
-use super::{count, signed, transaction};
+use super::{
+    draw::{count, signed},
+    transaction,
+};
 use crate::{
     effects::Effect,
     message::{Action, Outcome, Ticket},

@@ -2,7 +2,10 @@
 //!
 //! It must not decide what a transaction does; the branches that signed the block executed it.
 
-use super::{block::OpenBlock, count};
+use super::{
+    block::OpenBlock,
+    draw::{count, listed},
+};
 use crate::{
     effects::Effect,
     message::Action,
@@ -175,7 +178,7 @@ impl Names<'_> {
     }
 
     fn branches(&self, ids: impl Iterator<Item = BranchId>) -> String {
-        super::listed(&ids.map(|id| self.branch(id)).collect::<Vec<_>>())
+        listed(&ids.map(|id| self.branch(id)).collect::<Vec<_>>())
     }
 
     fn you(&self, staff: StaffId) -> &'static str {
