@@ -146,6 +146,13 @@ async fn the_certificate_of_another_block_signs_nothing() {
     let lines = group.recent_blocks(Chain::Side, 2).await.unwrap();
     assert!(lines.iter().all(|line| line.certified == own(&net)));
     assert!(net.asked(2, "headers") > 0, "another branch was asked");
+    let detail = group.block(Chain::Side, 3).await.unwrap();
+    let [alarm] = detail.alarms.as_slice() else { panic!("{:?}", detail.alarms) };
+    assert!(
+        alarm.starts_with("Branch 1 ") && alarm.contains("the certificate is of another block"),
+        "{alarm}"
+    );
+    assert_eq!(whole(&detail).from, "Branch 2");
     for branch in TRUSTED {
         net.turn(branch, Vice::SwapsCertificates);
     }
