@@ -20,6 +20,7 @@ use crate::{
 };
 use ratatui::layout::Rect;
 use wardline_client::{BlockDetail, TransactionView};
+use wardline_crypto::Signature;
 use wardline_ledger::{
     Approval, Assent, Author, Body, BranchId, Participant, Registry, RegistryEntry, Scope, StaffEntry,
     StaffId, Transaction,
@@ -210,20 +211,26 @@ impl Names<'_> {
 
     fn author(&self, author: &Author) -> Vec<Fact> {
         match author {
-            Author::Session { grant, .. } => {
+            Author::Session { grant, signature } => {
                 let zone = &self.model.zone;
                 let (from, to) = (date_time(grant.not_before_s, zone), date_time(grant.not_after_s, zone));
                 vec![
                     ("Author", format!("staff {}{}", grant.staff, self.you(grant.staff))),
                     ("Session", format!("{from} to {to}, key epoch {}", grant.key_epoch)),
+                    ("Session key", grant.session.to_string()),
+                    ("Signature", in_two_lines(signature)),
                 ]
             }
-            Author::Branch { branch, .. } => vec![("Author", format!("{}'s node", self.branch(*branch)))],
+            Author::Branch { branch, signature } => vec![
+                ("Author", format!("{}'s node", self.branch(*branch))),
+                ("Signature", in_two_lines(signature)),
+            ],
             Author::Staff { approvals } => {
                 let signed = |approval: &Approval| {
-                    ("Approved by", format!("staff {}{}", approval.staff, self.you(approval.staff)))
+                    let staff = format!("staff {}{}", approval.staff, self.you(approval.staff));
+                    [("Approved by", staff), ("Signature", in_two_lines(&approval.signature))]
                 };
-                approvals.iter().map(signed).collect()
+                approvals.iter().flat_map(signed).collect()
             }
         }
     }
@@ -299,15 +306,28 @@ impl Names<'_> {
     }
 }
 
+/// 128 digits, broken in the middle, as the other values are 64.
+fn in_two_lines(signature: &Signature) -> String {
+    let text = signature.to_string();
+    text.split_at_checked(64).map_or(text.clone(), |(head, tail)| format!("{head}\n{tail}"))
+}
+
 fn participant_facts(participant: &Participant) -> Vec<Fact> {
     let yes = |is: bool| if is { "yes" } else { "no" };
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".into());
     vec![
         ("Number", participant.id.to_string()),
         ("Active", yes(participant.active).to_owned()),
         ("Side chain", yes(participant.trusted).to_owned()),
         ("May vote", yes(participant.votes).to_owned()),
         ("API", participant.api.clone()),
+        ("Engine", participant.main_address.clone()),
+        ("Side engine", or_none(participant.side_address.clone())),
         ("Signing key", participant.signing.to_string()),
+        ("Main key", participant.main_validator.to_string()),
+        ("Side key", or_none(participant.side_validator.map(|key| key.to_string()))),
+        ("Wrapping key", participant.wrap.to_string()),
+        ("TLS key", participant.tls.to_string()),
     ]
 }
 
@@ -317,6 +337,7 @@ fn staff_facts(staff: &StaffEntry) -> Vec<Fact> {
         ("Active", if staff.active { "yes" } else { "no: left, or the key was lost" }.to_owned()),
         ("Key epoch", staff.key_epoch.to_string()),
         ("Signing key", staff.signing.to_string()),
+        ("Sealing key", staff.agreement.to_string()),
     ]
 }
 
