@@ -12,6 +12,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("policy", &[]),
     ("ledger", &["crypto", "policy"]),
     ("record", &["policy"]),
+    ("fhir", &["record"]),
     ("store", &["crypto", "ledger"]),
     ("consensus", &[]),
     ("wire", &["crypto", "ledger", "policy"]),
@@ -30,9 +31,10 @@ const ONLY_IN: &[(&str, &str)] = &[
     ("crossterm", "console"),
     ("des", "crypto"),
     ("jmt", "ledger"),
+    ("json-event-parser", "fhir"),
 ];
 
-const PURE: &[&str] = &["crypto", "policy", "ledger", "record"];
+const PURE: &[&str] = &["crypto", "policy", "ledger", "record", "fhir"];
 
 /// What a pure room must not name: I/O, the clock, threads, randomness of its own, unordered maps, floats.
 const IMPURE: &[&str] = &[

@@ -82,6 +82,18 @@ impl Bytes {
     pub fn as_slice(&self) -> &[u8] {
         &self.0
     }
+
+    /// Bytes from base64, white space ignored; nothing when it is none.
+    pub fn from_base64(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let decoded = if bytes.iter().any(u8::is_ascii_whitespace) {
+            let packed: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+            BASE64.decode(&packed)
+        } else {
+            BASE64.decode(bytes)
+        };
+        decoded.ok().map(Self)
+    }
 }
 
 impl From<Vec<u8>> for Bytes {

@@ -1,0 +1,94 @@
+//! What a mapper sees: one patient's resources, what they refer to, and where to say what was not taken over.
+
+use crate::{
+    Shared,
+    bundle::{Bundle, Resource},
+    json::Node,
+    read, references,
+};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+};
+use wardline_record::When;
+
+/// One patient's part of a bundle.
+pub(crate) struct Context<'a> {
+    bundle: &'a Bundle<'a>,
+    shared: &'a Shared,
+    /// The patient's position.
+    patient: usize,
+    notes: &'a RefCell<Notes>,
+    last_visit: OnceCell<Option<When>>,
+}
+
+/// What mappers say about things that they did not take over.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// How often each was noted.
+    pub(crate) counts: BTreeMap<String, u64>,
+    /// Places of resources that a note accounts for.
+    pub(crate) settled: BTreeSet<String>,
+}
+
+impl<'a> Context<'a> {
+    /// What there is about the patient at this position.
+    pub(crate) const fn new(
+        bundle: &'a Bundle<'a>,
+        shared: &'a Shared,
+        patient: usize,
+        notes: &'a RefCell<Notes>,
+    ) -> Self {
+        Self { bundle, shared, patient, notes, last_visit: OnceCell::new() }
+    }
+
+    /// The patient's resources of one type, in the order of the bundle. Never another patient's.
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &'a Resource<'a>> + use<'a> {
+        let bundle = self.bundle;
+        let positions = bundle.about.get(&self.patient).and_then(|kinds| kinds.get(kind));
+        positions.into_iter().flatten().filter_map(|at| bundle.resources.get(*at))
+    }
+
+    /// When the patient's last visit in the bundle began.
+    pub(crate) fn last_visit(&self) -> Option<&When> {
+        let starts = || {
+            let periods =
+                self.of_kind("Encounter").filter_map(|visit| visit.node.get("period")?.get("start"));
+            periods.filter_map(|start| read::when(start).ok())
+        };
+        self.last_visit.get_or_init(|| starts().max_by_key(When::utc_seconds)).as_ref()
+    }
+
+    /// What a FHIR Reference names: in the bundle, contained in `from`, or among the shared resources.
+    /// Marks the reference as read when there is something.
+    pub(crate) fn resolve(&self, from: &Resource<'_>, reference: &Node<'_>) -> Option<&'a Resource<'a>> {
+        let target = reference.peek_str("reference")?;
+        let found = references::find(self.bundle, self.shared, from, target)?;
+        for element in ["reference", "type", "display"] {
+            reference.skip(element);
+        }
+        Some(found)
+    }
+
+    /// The same for a member of `node` that is a Reference.
+    pub(crate) fn follow(
+        &self,
+        from: &Resource<'_>,
+        node: &Node<'_>,
+        member: &str,
+    ) -> Option<&'a Resource<'a>> {
+        self.resolve(from, node.get(member)?)
+    }
+
+    /// Counts one thing that was not taken over: "Encounter.location: reference not found".
+    pub(crate) fn note(&self, path: impl Into<String>) {
+        *self.notes.borrow_mut().counts.entry(path.into()).or_default() += 1;
+    }
+
+    /// Counts a whole resource that was not taken over, with the reason: "Observation: no date".
+    /// Without this call it is counted under its type alone.
+    pub(crate) fn leave(&self, resource: &Resource<'_>, reason: &str) {
+        self.note(format!("{}: {reason}", resource.kind));
+        self.notes.borrow_mut().settled.insert(resource.place.clone());
+    }
+}
