@@ -50,6 +50,23 @@ impl Digest {
     }
 }
 
+/// A digest over bytes that come piece by piece.
+#[derive(Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of everything that was taken.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
 impl AsRef<[u8]> for Digest {
     fn as_ref(&self) -> &[u8] {
         &self.0
@@ -75,5 +92,8 @@ mod tests {
     #[test]
     fn parts_are_the_whole() {
         assert_eq!(Digest::of_parts(&[b"a", b"", b"bc"]), Digest::of(b"abc"));
+        let mut hasher = Hasher::default();
+        [&b"a"[..], b"", b"bc"].iter().for_each(|part| hasher.update(part));
+        assert_eq!(hasher.finish(), Digest::of(b"abc"));
     }
 }

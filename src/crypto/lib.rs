@@ -41,7 +41,7 @@ mod vectors;
 
 pub use agreement::{AgreementKey, AgreementPublic};
 pub use data_key::DataKey;
-pub use digest::Digest;
+pub use digest::{Digest, Hasher};
 pub use entropy::{Entropy, OsEntropy, SeededEntropy, array};
 pub use envelope::{Content, HEADER_LEN, Header, MAX_ENVELOPE, MAX_PLAIN, open, peek, seal};
 pub use error::{KeyError, OpenError, SealError};

@@ -16,6 +16,7 @@ mod id;
 pub mod light;
 mod overlay;
 mod registry;
+mod replay;
 #[cfg(test)]
 mod roundtrip;
 pub mod rules;
@@ -49,6 +50,7 @@ pub use registry::{
     EntryError, FIRST_KEY_EPOCH, MAX_ADDRESS, MAX_GRANT_S, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF,
     MAX_VALIDATORS, NetworkPolicy, Participant, Registry, RegistryEntry, SUITES, StaffEntry, Subject,
 };
+pub use replay::Replay;
 pub use rules::{BlockContext, Refusal, Selection};
 pub use state::{
     AccessEntry, Changes, Key, LinkEntry, LookupEntry, PatientEntry, RecordEntry, StateUnavailable,

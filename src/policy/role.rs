@@ -18,7 +18,7 @@ closed_list! {
         Operator = 3 "operator",
         /// Reads the main chain alone.
         Researcher = 4 "researcher",
-        /// Reads both chains and every audit log, opens no record.
+        /// Reads both chains and every audit log, compares sealed records with the chain, opens none.
         Auditor = 5 "auditor",
         /// Emergency crews: the emergency subset, for emergencies.
         Crew = 6 "crew",

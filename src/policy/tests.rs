@@ -20,7 +20,7 @@ keep-identity     -    t         -          -        -          -       -    -
 open-identity     t    t         t          -        -          -       t    -
 read-links        t    t         t          -        -          -       t    -
 keep-record       t    t         -          -        -          -       -    -
-fetch-envelopes   t    t         t          -        -          -       t    -
+fetch-envelopes   t    t         t          -        -          t       t    -
 release-keys      t    t         t          -        -          -       t    -
 read-audit        -    -         o          -        -          t       -    -
 read-side-blocks  -    -         -          -        -          t       -    -
