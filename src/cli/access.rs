@@ -10,6 +10,7 @@ use std::{
 };
 use wardline_client::{Clock as _, Group, Settings, SystemClock};
 use wardline_crypto::{OsEntropy, SecretBytes};
+use wardline_ledger::Genesis;
 
 /// Options of every command that signs as a person.
 #[derive(Debug, Args)]
@@ -44,6 +45,13 @@ impl Access {
         let now_s = clock.now_s();
         let session = wardline_client::unlock(&text, &passphrase, now_s, length_s, &mut OsEntropy)?;
         Ok(Group::open(settings, genesis, session, clock)?)
+    }
+}
+
+impl Access {
+    /// The genesis document that the configuration pins; neither key file nor network is needed for it.
+    pub fn genesis(&self) -> Result<Genesis> {
+        Ok(settings(self.config.as_deref())?.read_genesis()?)
     }
 }
 

@@ -8,6 +8,7 @@ mod console;
 mod demo;
 #[cfg(feature = "node")]
 mod init;
+mod export;
 mod lookup;
 #[cfg(feature = "node")]
 mod network;
@@ -18,6 +19,7 @@ mod record;
 #[cfg(feature = "console")]
 mod screenshots;
 mod status;
+mod verify;
 mod visits;
 
 use clap::{Parser, Subcommand};
@@ -29,6 +31,9 @@ pub type Result<T> = std::result::Result<T, Failure>;
 
 /// The command did what it says, but what it shows is not whole: a branch was silent, a byte was changed.
 pub const NOT_WHOLE: u8 = 3;
+
+/// Something was checked and is wrong: a block, a certificate, a record is not what it must be.
+pub const WRONG: u8 = 4;
 
 /// Patient records of many branches over two permissioned ledgers, in a terminal.
 #[derive(Debug, Parser)]
@@ -54,6 +59,10 @@ enum Command {
     Console(console::Options),
     /// Every branch: state, heights, head, lag, verified up to
     Status(status::Options),
+    /// Verify both chains from the genesis, and every record against its pointer
+    Verify(verify::Options),
+    /// Write a chain's verified blocks to a file, for another verifier
+    Export(export::Options),
     /// A patient's consolidated history over all branches
     Visits(visits::Options),
     /// Look a patient up, with purpose and reason; the lookup is recorded
@@ -79,6 +88,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         #[cfg(feature = "console")]
         Command::Console(options) => console::run(options),
         Command::Status(options) => status::run(options),
+        Command::Verify(options) => verify::run(options),
+        Command::Export(options) => export::run(options),
         Command::Visits(options) => visits::run(options),
         Command::Lookup(options) => lookup::run(options),
         Command::Record(command) => record::run(command),

@@ -271,6 +271,18 @@ impl Branch {
         self.in_time(extra, target, bytes, Some(extra)).await
     }
 
+    /// The same, for an answer of about so many bytes.
+    pub(crate) async fn ask_for<B: Serialize, R: Answer>(
+        self: &Arc<Self>,
+        target: Target,
+        body: &B,
+        answer: u64,
+    ) -> Result<R, BranchError> {
+        let bytes = serde_json::to_vec(body).map_err(|error| BranchError::Malformed(error.to_string()))?;
+        let extra = Duration::from_millis(answer / 1024);
+        self.in_time(extra, target, bytes, Some(extra)).await
+    }
+
     /// A signed request that the branch may hold open for `held`.
     pub(crate) async fn wait<R: DeserializeOwned>(
         &self,

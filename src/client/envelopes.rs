@@ -116,7 +116,7 @@ fn missing_from(wanted: &[Wanted], copies: &BTreeMap<RecordId, Copy>) -> Vec<Wan
 }
 
 /// Requests of at most so many records and bytes; one record at least.
-fn pages(wanted: &[Wanted]) -> Vec<Vec<Wanted>> {
+pub(crate) fn pages(wanted: &[Wanted]) -> Vec<Vec<Wanted>> {
     let mut pages: Vec<Vec<Wanted>> = Vec::new();
     let mut bytes = 0;
     for one in wanted {

@@ -92,6 +92,25 @@ pub enum ClientError {
         /// What does not hold.
         what: String,
     },
+    /// Nobody has this name.
+    #[error("no branch is called `{name}`; there are {known}")]
+    NoSuchBranch {
+        /// What was asked for.
+        name: String,
+        /// Every branch.
+        known: String,
+    },
+    /// A range of blocks that is not there.
+    #[error("there are no such blocks: the newest of the {chain} chain is `{newest}`")]
+    NoSuchBlocks {
+        /// Which chain.
+        chain: wardline_ledger::Chain,
+        /// The newest height that a branch claims.
+        newest: u64,
+    },
+    /// What was made could not be written.
+    #[error("cannot be written: {0}")]
+    Output(String),
     /// A rule of the ledger refuses.
     #[error("refused: {0}")]
     Refused(String),

@@ -32,6 +32,7 @@ mod sync;
 mod tally;
 mod tls;
 mod trust;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -54,3 +55,7 @@ pub use staff::{
     NewStaff, StaffFileError, StaffKeys, StaffPublic, UnlockError, approve, read_staff_file, unlock,
 };
 pub use trust::TrustError;
+pub use verify::{
+    ArchiveError, BadCopy, ChainReport, Copies, Depth, ExportRequest, Exported, Fault, RecordsReport,
+    Unheard, Verdict, Verification, VerifyProgress, VerifyRequest, verify_archive,
+};

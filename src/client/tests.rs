@@ -8,3 +8,4 @@ mod chains;
 mod patients;
 mod records;
 mod transport;
+mod verify;

@@ -27,6 +27,10 @@ pub(crate) enum Vice {
     Silent,
     /// Serves changed envelopes.
     AltersEnvelopes,
+    /// Serves changed certificates.
+    AltersCertificates,
+    /// Leaves the second block that it is asked for out of its headers.
+    LeavesOutBlock,
     /// Has no envelopes.
     LosesEnvelopes,
     /// Leaves the first link out.
@@ -436,6 +440,9 @@ impl Server {
         let ledger = world.ledger(chain);
         let mut reply = Headers { headers: Vec::new(), handovers: Vec::new() };
         for (height, block) in ledger.blocks.iter().enumerate().skip(from as usize).take(limit as usize) {
+            if self.vice() == Vice::LeavesOutBlock && block.header.height == from + 1 {
+                continue;
+            }
             reply.headers.push(CertifiedHeader {
                 header: block.bytes.clone().into(),
                 certificate: self.certificate(&ledger, height).map(Into::into),
@@ -452,7 +459,11 @@ impl Server {
 
     fn certificate(&self, ledger: &super::world::Ledger, height: usize) -> Option<Vec<u8>> {
         let of = if self.vice() == Vice::SwapsCertificates { height.saturating_sub(1) } else { height };
-        ledger.blocks[of].certificate.clone()
+        let mut certificate = ledger.blocks[of].certificate.clone();
+        if let (Vice::AltersCertificates, Some(bytes)) = (self.vice(), &mut certificate) {
+            *bytes.last_mut().unwrap() ^= 1;
+        }
+        certificate
     }
 
     fn block(&self, world: &World, chain: Chain, height: usize) -> Block {

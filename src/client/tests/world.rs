@@ -11,9 +11,9 @@ use std::{
 };
 use wardline_crypto::{AgreementKey, Digest, Entropy, OsEntropy, Secret, Signature, SigningKey, array};
 use wardline_ledger::{
-    BranchId, Chain, Genesis, Grant, Handover, Header, NetworkPolicy, Participant, Refusal, StaffEntry,
-    StaffId, StateUnavailable, StateView, TreeNodes, TreeUpdate, ValidatorSet, build_block, ends_epoch,
-    state,
+    BranchId, Canonical, Chain, Genesis, Grant, Handover, Header, NetworkPolicy, Participant, Refusal,
+    StaffEntry, StaffId, StateUnavailable, StateView, TreeNodes, TreeUpdate, ValidatorSet, build_block,
+    ends_epoch, state,
 };
 use wardline_policy::{Role, Roles};
 
@@ -230,6 +230,16 @@ impl World {
 
     /// Puts a transaction into a block of its own and certifies it.
     pub(crate) fn accept(&self, chain: Chain, transaction: Vec<u8>) -> Result<(), Refusal> {
+        self.agree(chain, transaction, |_| {})
+    }
+
+    /// The same by a quorum that signs a header which it changed.
+    pub(crate) fn agree(
+        &self,
+        chain: Chain,
+        transaction: Vec<u8>,
+        change: impl FnOnce(&mut Header),
+    ) -> Result<(), Refusal> {
         let mut ledger = self.ledger(chain);
         let parent = ledger.head().header.clone();
         let proposal =
@@ -237,7 +247,9 @@ impl World {
         if let Some((_, refusal)) = proposal.refused.into_iter().next() {
             return Err(refusal);
         }
-        let block = proposal.block.unwrap();
+        let mut block = proposal.block.unwrap();
+        change(&mut block.header);
+        block.header_bytes = block.header.encode();
         let height = block.header.height;
         let every = self.certify_every.load(Ordering::Relaxed);
         let certified = height.is_multiple_of(every) || ends_epoch(height, EPOCH);
@@ -314,6 +326,12 @@ impl World {
     /// The same, with other roles in the key file.
     pub(crate) fn session_of(&self, roles: Roles) -> Session {
         let entry = &self.genesis.staff[0];
+        self.session_as(entry.branch, entry.roles)
+    }
+
+    /// The same with a key file that says another branch and other roles.
+    pub(crate) fn session_as(&self, branch: BranchId, roles: Roles) -> Session {
+        let entry = &self.genesis.staff[0];
         let mut entropy = OsEntropy;
         let (signing, agreement) = (SigningKey::generate(&mut entropy), AgreementKey::generate(&mut entropy));
         let now = self.clock.now_s();
@@ -331,7 +349,7 @@ impl World {
         let public = StaffPublic {
             network: self.network,
             staff: entry.id,
-            branch: entry.branch,
+            branch,
             name: "Nurse".to_owned(),
             roles,
             key_epoch: entry.key_epoch,

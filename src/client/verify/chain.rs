@@ -1,0 +1,225 @@
+//! One chain checked block by block from its genesis: links, certificates, bodies, rules, state roots.
+//!
+//! It must not know where blocks come from: a branch and a file go through the same checks.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+};
+use wardline_crypto::Digest;
+use wardline_ledger::{
+    Body, BranchId, Canonical, Chain, Checkpoint, DecodeError, Genesis, Header, Invalid, RecordEntry,
+    RecordId, Replay, StateProof, Transaction, TreeError, body_matches, decode_body, ends_epoch, light,
+};
+
+/// How deep the blocks of a chain are checked. Each contains the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// Headers: links, heights, times, epochs, certificates.
+    Headers,
+    /// That each body is the one that its header commits to, and decodes.
+    Bodies,
+    /// Every transaction again by every rule over a state of our own, and the state root.
+    Replay,
+}
+
+/// A header that a quorum agreed on, with what proves it.
+pub(super) struct Certified {
+    pub(super) header: Header,
+    pub(super) bytes: Vec<u8>,
+    pub(super) digest: Digest,
+    pub(super) certificate: Option<Vec<u8>>,
+    /// At the end of an epoch: the next epoch, its validators and their proof.
+    pub(super) handover: Option<(u64, Vec<u8>, StateProof)>,
+}
+
+/// What is wrong with a block whose header is certified.
+pub(super) enum Wrong {
+    /// The body is not the header's: whoever gave it altered it, and others may have the true one.
+    Body,
+    /// The quorum's own block breaks the rules.
+    Rules(String),
+    /// What was checked could not be written.
+    Output(io::Error),
+}
+
+/// Takes every block that holds, with its body where that was checked.
+pub(super) type OnBlock = Box<dyn FnMut(&Certified, Option<&[u8]>) -> io::Result<()> + Send>;
+
+/// One chain as far as it is checked.
+pub(super) struct ChainCheck {
+    pub(super) chain: Chain,
+    depth: Depth,
+    /// The bodies that are checked, by height.
+    bodies: std::ops::RangeInclusive<u64>,
+    checkpoint: Checkpoint,
+    /// Certified, and not taken yet.
+    pending: VecDeque<Certified>,
+    replay: Replay,
+    taken: u64,
+    taken_is_certified: bool,
+    digest: Digest,
+    pub(super) transactions: BTreeMap<&'static str, u64>,
+    /// Who signed for each record's newest version.
+    pub(super) holders: BTreeMap<RecordId, Vec<BranchId>>,
+    /// Heights whose digest is wanted.
+    marks: BTreeMap<u64, Option<Digest>>,
+    pub(super) on_block: Option<OnBlock>,
+}
+
+impl ChainCheck {
+    /// At the genesis, which the caller pins. Replaying begins there too, so `bodies` must then begin at 0 or 1.
+    pub(super) fn begin(
+        genesis: &Genesis,
+        chain: Chain,
+        depth: Depth,
+        bodies: std::ops::RangeInclusive<u64>,
+    ) -> Result<Self, TreeError> {
+        let checkpoint = Checkpoint::genesis(genesis, chain)?;
+        Ok(Self {
+            chain,
+            depth,
+            bodies,
+            digest: checkpoint.digest,
+            checkpoint,
+            pending: VecDeque::new(),
+            replay: Replay::genesis(genesis, chain)?,
+            taken: 0,
+            taken_is_certified: true,
+            transactions: BTreeMap::new(),
+            holders: BTreeMap::new(),
+            marks: BTreeMap::new(),
+            on_block: None,
+        })
+    }
+
+    /// Remembers the digest at a height that is not taken yet.
+    pub(super) fn mark(&mut self, height: u64) {
+        let known = (height == self.taken).then_some(self.digest);
+        self.marks.insert(height, known);
+    }
+
+    /// The digest at a marked height, if it was reached.
+    pub(super) fn marked(&self, height: u64) -> Option<Digest> {
+        self.marks.get(&height).copied().flatten()
+    }
+
+    /// The newest block that holds.
+    pub(super) const fn head(&self) -> (u64, Digest) {
+        (self.taken, self.digest)
+    }
+
+    /// Whether everything up to a height holds, proven by a certificate at or above it.
+    pub(super) const fn reached(&self, height: u64) -> bool {
+        self.taken >= height && self.taken_is_certified
+    }
+
+    /// The first height whose header is not there yet.
+    pub(super) const fn next_header(&self) -> u64 {
+        self.checkpoint.header.height + 1
+    }
+
+    /// The next blocks that are certified and not taken: their header bytes and whether the body is needed.
+    pub(super) fn due(&self, most: usize) -> Vec<(u64, Vec<u8>, bool)> {
+        let one = |block: &Certified| {
+            let height = block.header.height;
+            (height, block.bytes.clone(), self.needs_body(height))
+        };
+        self.pending.iter().take(most).map(one).collect()
+    }
+
+    /// Whether the body at a height is checked.
+    pub(super) fn needs_body(&self, height: u64) -> bool {
+        self.depth >= Depth::Bodies && self.bodies.contains(&height)
+    }
+
+    /// Takes headers that follow, as the light client does. Returns how many are certified.
+    pub(super) fn headers(
+        &mut self,
+        page: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+        mut sets: BTreeMap<u64, (Vec<u8>, StateProof)>,
+    ) -> Result<usize, Invalid> {
+        let (checkpoint, verified) = light::advance(&self.checkpoint, &page, &sets)?;
+        let count = verified.len();
+        for (known, (bytes, certificate)) in verified.into_iter().zip(page) {
+            let next = known.header.epoch.saturating_add(1);
+            let handover = ends_epoch(known.header.height, checkpoint.epoch_length)
+                .then(|| sets.remove(&next).map(|(set, proof)| (next, set, proof)))
+                .flatten();
+            let (header, digest) = (known.header, known.digest);
+            self.pending.push_back(Certified { header, bytes, digest, certificate, handover });
+        }
+        self.checkpoint = checkpoint;
+        Ok(count)
+    }
+
+    /// Takes the next certified block, with its body where [`Self::needs_body`] says so. One that does not hold stays
+    /// the next.
+    pub(super) fn take(&mut self, body: Option<&[u8]>) -> Result<(), Wrong> {
+        let Some(block) = self.pending.front() else { return Ok(()) };
+        let height = block.header.height;
+        let needed = self.needs_body(height);
+        if needed {
+            let body = body.unwrap_or_default();
+            // Told apart from the rules: a body under another header is its giver's doing, not the quorum's.
+            if body_matches(&block.bytes, body).is_none() {
+                return Err(Wrong::Body);
+            }
+            let transactions = if self.depth == Depth::Replay {
+                self.replay.block(&block.bytes, body).map_err(|refusal| Wrong::Rules(refusal.to_string()))?
+            } else {
+                decoded(body)?
+            };
+            self.count(&transactions);
+        }
+        let Some(block) = self.pending.pop_front() else { return Ok(()) };
+        if let Some(on_block) = &mut self.on_block {
+            on_block(&block, body.filter(|_| needed)).map_err(Wrong::Output)?;
+        }
+        (self.taken, self.digest) = (height, block.digest);
+        self.taken_is_certified = block.certificate.is_some();
+        if let Some(mark) = self.marks.get_mut(&height) {
+            *mark = Some(block.digest);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, transactions: &[Transaction]) {
+        for transaction in transactions {
+            *self.transactions.entry(transaction.body.name()).or_default() += 1;
+            if let Body::Storage(storage) = &transaction.body {
+                let holders = storage.receipts.iter().map(|receipt| receipt.branch).collect();
+                self.holders.insert(storage.record, holders);
+            }
+        }
+    }
+
+    /// The records of the state that the replayed blocks lead to.
+    pub(super) fn records(&self) -> Result<Vec<(RecordId, RecordEntry)>, DecodeError> {
+        self.replay.records().collect()
+    }
+
+    /// Blocks of an epoch.
+    pub(super) const fn epoch_length(&self) -> u64 {
+        self.checkpoint.epoch_length
+    }
+}
+
+fn decoded(body: &[u8]) -> Result<Vec<Transaction>, Wrong> {
+    let transactions = decode_body(body).map_err(|error| Wrong::Rules(error.to_string()))?;
+    let decode = |(index, bytes): (usize, &Vec<u8>)| {
+        Transaction::decode(bytes).map_err(|error| Wrong::Rules(format!("transaction `{index}`: {error}")))
+    };
+    transactions.iter().enumerate().map(decode).collect()
+}
+
+/// The height that a refusal of headers is about.
+pub(super) fn place(error: &Invalid, epoch_length: u64) -> u64 {
+    match error {
+        Invalid::Header { after, .. } | Invalid::Link { after, .. } => after.saturating_add(1),
+        Invalid::Certificate { height, .. } | Invalid::EpochEndUncertified(height) => *height,
+        Invalid::ValidatorsMissing(epoch)
+        | Invalid::ValidatorsUnproven { epoch, .. }
+        | Invalid::ValidatorsMalformed { epoch, .. } => epoch.saturating_mul(epoch_length).saturating_sub(1),
+    }
+}
