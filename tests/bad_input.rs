@@ -28,7 +28,7 @@ fn commands() -> Vec<Vec<&'static str>> {
 #[test]
 fn a_missing_or_wrong_file_is_named() {
     let demo = demo::shared();
-    for command in commands() {
+    for command in commands().into_iter().chain([vec!["verify"]]) {
         for (variable, says) in [
             ("WARDLINE_CONFIG", "/nowhere"),
             ("WARDLINE_KEY", "/nowhere"),

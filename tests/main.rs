@@ -10,3 +10,4 @@ mod main_job;
 mod processes;
 mod tampering;
 mod terminal;
+mod verify;

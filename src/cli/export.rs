@@ -106,9 +106,8 @@ impl Draft {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options
-            .open(&path)
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        let file =
+            options.open(&path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         Ok(Self { file, path, to: to.to_path_buf(), kept: false })
     }
 

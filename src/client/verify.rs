@@ -341,7 +341,7 @@ impl Inner {
         faults.extend(walked.faults.iter().cloned());
         unheard.extend(walked.unheard.iter().cloned());
         let check = locked(check);
-        let (height, digest) = check.head();
+        let (height, digest) = check.checked();
         let mut agreeing = Vec::new();
         for claim in claims {
             match check.marked(claim.height) {

@@ -301,7 +301,7 @@ pub fn verify_archive(
         blocks: 0,
     };
     let fault = reading.all(file, sum, progress)?;
-    let (height, digest) = reading.check.head();
+    let (height, digest) = reading.check.checked();
     let skipped = (depth < Depth::Replay).then(|| {
         format!("transactions not replayed: bodies begin at block {}, not at the genesis", head.from)
     });

@@ -59,6 +59,8 @@ pub(super) struct ChainCheck {
     taken: u64,
     taken_is_certified: bool,
     digest: Digest,
+    /// The newest block of which everything was checked that is checked of any.
+    checked: (u64, Digest),
     pub(super) transactions: BTreeMap<&'static str, u64>,
     /// Who signed for each record's newest version.
     pub(super) holders: BTreeMap<RecordId, Vec<BranchId>>,
@@ -81,6 +83,7 @@ impl ChainCheck {
             depth,
             bodies,
             digest: checkpoint.digest,
+            checked: (0, checkpoint.digest),
             checkpoint,
             pending: VecDeque::new(),
             replay: Replay::genesis(genesis, chain)?,
@@ -104,7 +107,12 @@ impl ChainCheck {
         self.marks.get(&height).copied().flatten()
     }
 
-    /// The newest block that holds.
+    /// The newest block of which body and all were checked, or the header where no body is. Headers may go on above it.
+    pub(super) const fn checked(&self) -> (u64, Digest) {
+        self.checked
+    }
+
+    /// The newest block that was taken.
     pub(super) const fn head(&self) -> (u64, Digest) {
         (self.taken, self.digest)
     }
@@ -178,6 +186,9 @@ impl ChainCheck {
         }
         (self.taken, self.digest) = (height, block.digest);
         self.taken_is_certified = block.certificate.is_some();
+        if needed || self.depth == Depth::Headers {
+            self.checked = (height, block.digest);
+        }
         if let Some(mark) = self.marks.get_mut(&height) {
             *mark = Some(block.digest);
         }

@@ -143,7 +143,7 @@ async fn follow(
         let due = locked(check).due(BATCH);
         if !due.is_empty() {
             blocks(source, check, due).await?;
-            let (chain, height) = (locked(check).chain, locked(check).head().0);
+            let (chain, (height, _)) = with(check, |check| (check.chain, check.head()));
             // Nobody may be looking.
             let _ = progress.send(VerifyProgress::Chain { chain, height, of: goal.max(height) });
             continue;
@@ -164,6 +164,11 @@ async fn follow(
     Ok(())
 }
 
+/// Reads several things of a check under one lock.
+fn with<T>(check: &Shared, read: impl FnOnce(&ChainCheck) -> T) -> T {
+    read(&locked(check))
+}
+
 enum Page {
     Certified,
     Uncertified,
@@ -172,7 +177,8 @@ enum Page {
 
 /// Fetches and checks the next headers.
 async fn headers(inner: &Inner, source: &Source, check: &Shared) -> Result<Page, Stop> {
-    let (chain, from) = (locked(check).chain, locked(check).next_header());
+    let (chain, from, epoch_length) =
+        with(check, |check| (check.chain, check.next_header(), check.epoch_length()));
     let lied = |what: String| Stop::Lied { height: from, what };
     let page = inner.headers_of(&source.branch, chain, from, HEADERS_PER_REPLY_MAX).await?;
     if page.headers.is_empty() {
@@ -188,7 +194,7 @@ async fn headers(inner: &Inner, source: &Source, check: &Shared) -> Result<Page,
     })?;
     let page =
         page.headers.into_iter().map(|one| (one.header.0, one.certificate.map(|bytes| bytes.0))).collect();
-    let (work, epoch_length) = (check.clone(), locked(check).epoch_length());
+    let work = check.clone();
     match heavy(move || locked(&work).headers(page, sets)).await? {
         Ok(0) | Err(Invalid::EpochEndUncertified(_)) => Ok(Page::Uncertified),
         Ok(_) => Ok(Page::Certified),
