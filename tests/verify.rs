@@ -49,8 +49,8 @@ fn an_auditor_verifies_everything_and_others_are_told_what_was_not_checked(demo:
     assert!(copies["records"]["good"].as_u64().unwrap() >= 2 * records, "{copies:#}");
 
     for (staff, side, has_records) in [
-        ("ward", "bodies not checked: needs role auditor", true),
-        ("operator", "bodies not checked: needs role auditor", false),
+        ("ward", "bodies: needs role auditor", true),
+        ("operator", "bodies: needs role auditor", false),
         ("researcher", "not on the side chain", false),
     ] {
         let (code, some) = verify(demo, staff, &[]);
@@ -64,7 +64,7 @@ fn an_auditor_verifies_everything_and_others_are_told_what_was_not_checked(demo:
     let output = demo.run("operator", &["verify"]);
     assert_eq!(output.status.code(), Some(3));
     let said = text(&output.stdout);
-    assert!(said.contains("NOT CHECKED: bodies not checked: needs role auditor"), "{said}");
+    assert!(said.contains("NOT CHECKED bodies: needs role auditor"), "{said}");
     assert!(said.contains("NOT EVERYTHING WAS CHECKED"), "{said}");
     assert!(text(&output.stderr).is_empty(), "no figure where there is no terminal");
 }

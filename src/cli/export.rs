@@ -4,7 +4,7 @@ use super::{
     NOT_WHOLE, Result,
     access::Access,
     output,
-    verify::{Figure, fault_document, fault_text},
+    verify::{Figure, fault_document, fault_text, not_heard},
 };
 use clap::Args;
 use serde_json::json;
@@ -82,9 +82,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
         for fault in &faults {
             output::text(&format!("WRONG, and not in the file: {}", fault_text(fault)))?;
         }
-        for one in &unheard {
-            output::text(&format!("NOT HEARD: {}: {}", one.branch, one.why))?;
-        }
+        unheard.iter().try_for_each(not_heard)?;
     }
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
 }

@@ -198,31 +198,26 @@ fn chain_text(report: &ChainReport) -> Result<()> {
     let Some(depth) = report.depth else {
         return line(&title, "NOT CHECKED", report.skipped.as_deref().unwrap_or_default());
     };
-    let from = match report.sources.as_slice() {
-        [] => String::new(),
-        sources => format!(", from {}", sources.join(", ")),
-    };
-    let summary = format!(
-        "{} blocks, genesis to height {} ({}){from}",
-        report.height + 1,
-        report.height,
-        report.digest.short()
-    );
+    let (height, digest) = (report.height, report.digest.short());
+    let summary = format!("{} blocks, genesis to height {height} ({digest})", height + 1);
     line(&title, shout(report.verdict()), &summary)?;
-    line("", "", &format!("checked: {}", checks(Some(depth)).join(", ")))?;
+    note(&format!("checked: {}", checks(Some(depth)).join(", ")))?;
     if let Some(skipped) = &report.skipped {
-        line("", "", &format!("NOT CHECKED: {skipped}"))?;
+        note(&format!("NOT CHECKED {skipped}"))?;
     }
     if !report.transactions.is_empty() {
         let kinds: Vec<String> =
             report.transactions.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        line("", "", &format!("transactions: {}", kinds.join(", ")))?;
+        note(&format!("transactions: {}", kinds.join(", ")))?;
+    }
+    if !report.sources.is_empty() {
+        note(&format!("blocks from: {}", report.sources.join(", ")))?;
     }
     if !report.agreeing.is_empty() {
-        line("", "", &format!("the same chain at: {}", report.agreeing.join(", ")))?;
+        note(&format!("the same chain at: {}", report.agreeing.join(", ")))?;
     }
     for fault in report.faults.iter().take(NAMED) {
-        line("", "WRONG", &fault_text(fault))?;
+        note(&format!("WRONG {}", fault_text(fault)))?;
     }
     more(report.faults.len())?;
     report.unheard.iter().try_for_each(not_heard)
@@ -234,24 +229,21 @@ pub fn fault_text(fault: &Fault) -> String {
 }
 
 pub fn not_heard(one: &Unheard) -> Result<()> {
-    line("", "NOT HEARD", &format!("{}: {}", one.branch, one.why))
+    note(&format!("NOT HEARD {}: {}", one.branch, one.why))
 }
 
 fn records_text(report: &RecordsReport) -> Result<()> {
     if let Some(skipped) = &report.skipped {
-        return line("records", "NOT CHECKED", &format!("records not checked: {skipped}"));
+        return line("records", "NOT CHECKED", skipped);
     }
     let (asked, good, bytes) = report
         .branches
         .iter()
         .fold((0, 0, 0), |(a, g, b), copies| (a + copies.asked, g + copies.good, b + copies.bytes));
-    let whose = if report.all_copies { "every branch's copy" } else { "the home branch's copy" };
-    let summary = format!(
-        "{} records, {whose}: {good} of {asked} copies match their pointers ({} kB)",
-        report.records,
-        bytes / 1000
-    );
+    let whose = if report.all_copies { "copies at all branches" } else { "copies at home" };
+    let summary = format!("{} records: {good} of {asked} {whose} match their pointers", report.records);
     line("records", shout(report.verdict()), &summary)?;
+    note(&format!("checked: size and SHA-256 of {} kB", bytes / 1000))?;
     let bad = report.branches.iter().flat_map(|copies| {
         let named = |bad| (copies.branch.as_str(), bad);
         let altered = copies.altered.iter().map(|bad| ("ALTERED", bad));
@@ -259,17 +251,15 @@ fn records_text(report: &RecordsReport) -> Result<()> {
         altered.chain(lost).map(named)
     });
     for (branch, (word, bad)) in bad.take(NAMED) {
-        let what = format!("{branch}: record {} version {}: {}", bad.record, bad.version, bad.what);
-        line("", word, &what)?;
+        note(&format!("{word} at {branch}: record {} version {}: {}", bad.record, bad.version, bad.what))?;
     }
     more(report.bad())?;
     for copies in report.branches.iter().filter(|copies| copies.unchecked > 0) {
         let why = copies.why.as_deref().unwrap_or("no answer");
-        line("", "NOT HEARD", &format!("{}: {} copies not checked: {why}", copies.branch, copies.unchecked))?;
+        note(&format!("NOT HEARD {}: {} copies not checked: {why}", copies.branch, copies.unchecked))?;
     }
     for copies in report.branches.iter().filter(|copies| copies.absent > 0) {
-        let what = format!("{}: {} copies that it never signed for", copies.branch, copies.absent);
-        line("", "ABSENT", &what)?;
+        note(&format!("{} has {} of them not, and never signed for them", copies.branch, copies.absent))?;
     }
     Ok(())
 }
@@ -277,12 +267,17 @@ fn records_text(report: &RecordsReport) -> Result<()> {
 fn more(count: usize) -> Result<()> {
     match count.saturating_sub(NAMED) {
         0 => Ok(()),
-        more => line("", "", &format!("and {more} more, all in --json")),
+        more => note(&format!("and {more} more, all in --json")),
     }
 }
 
 fn line(title: &str, word: &str, text: &str) -> Result<()> {
     output::text(format!("{title:<11} {word:<11} {text}").trim_end())
+}
+
+/// More on the line above.
+fn note(text: &str) -> Result<()> {
+    output::text(&format!("    {text}"))
 }
 
 /// A figure on the terminal; nothing when standard error is not one.

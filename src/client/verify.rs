@@ -296,7 +296,7 @@ impl Inner {
         }
         let (depth, skipped) = match self.refusal(Operation::ReadSideBlocks) {
             None => (Depth::Replay, None),
-            Some(why) => (Depth::Headers, Some(format!("bodies not checked: {why}"))),
+            Some(why) => (Depth::Headers, Some(format!("bodies: {why}"))),
         };
         let check = begin(genesis, Chain::Side, depth)?;
         self.chain(&heads, &check, depth, skipped, progress).await

@@ -302,9 +302,8 @@ pub fn verify_archive(
     };
     let fault = reading.all(file, sum, progress)?;
     let (height, digest) = reading.check.checked();
-    let skipped = (depth < Depth::Replay).then(|| {
-        format!("transactions not replayed: bodies begin at block {}, not at the genesis", head.from)
-    });
+    let skipped = (depth < Depth::Replay)
+        .then(|| format!("transactions: bodies begin at block {}, not at the genesis", head.from));
     Ok(ChainReport {
         depth: Some(depth),
         skipped,
