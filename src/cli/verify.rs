@@ -233,7 +233,7 @@ pub fn not_heard(one: &Unheard) -> Result<()> {
 }
 
 fn records_text(report: &RecordsReport) -> Result<()> {
-    if let Some(skipped) = &report.skipped {
+    if let (Some(skipped), []) = (&report.skipped, report.branches.as_slice()) {
         return line("records", "NOT CHECKED", skipped);
     }
     let (asked, good, bytes) = report
@@ -244,6 +244,9 @@ fn records_text(report: &RecordsReport) -> Result<()> {
     let summary = format!("{} records: {good} of {asked} {whose} match their pointers", report.records);
     line("records", shout(report.verdict()), &summary)?;
     note(&format!("checked: size and SHA-256 of {} kB", bytes / 1000))?;
+    if let Some(skipped) = &report.skipped {
+        note(&format!("NOT CHECKED {skipped}"))?;
+    }
     let bad = report.branches.iter().flat_map(|copies| {
         let named = |bad| (copies.branch.as_str(), bad);
         let altered = copies.altered.iter().map(|bad| ("ALTERED", bad));

@@ -100,6 +100,8 @@ pub struct ChainReport {
     pub height: u64,
     /// Its digest.
     pub digest: Digest,
+    /// The newest block that anybody claims.
+    pub goal: u64,
     /// Transactions by kind, where bodies were checked.
     pub transactions: BTreeMap<&'static str, u64>,
     /// Where the blocks came from.
@@ -127,6 +129,7 @@ impl ChainReport {
             skipped: None,
             height: 0,
             digest: Digest::ZERO,
+            goal: 0,
             transactions: BTreeMap::new(),
             sources: Vec::new(),
             agreeing: Vec::new(),
@@ -215,7 +218,11 @@ impl Group {
                         Vec::new()
                     }
                 };
-                records::compare(inner, kept, request.all_copies, &progress).await?
+                let mut records = records::compare(inner, kept, request.all_copies, &progress).await?;
+                if main.height < main.goal {
+                    records.skipped = Some(format!("records after block {} of the main chain", main.height));
+                }
+                records
             }
         };
         Ok(Verification { main, side, records })
@@ -365,6 +372,7 @@ impl Inner {
             skipped,
             height,
             digest,
+            goal,
             transactions: check.transactions.clone(),
             sources: walked.sources,
             agreeing,

@@ -104,6 +104,7 @@ async fn a_branch_that_gives_bad_blocks_is_named_with_the_height_and_others_are_
         let alone = verify(&net, &net.group(), from("Branch 1")).await;
         assert_eq!(alone.verdict(), Verdict::Wrong);
         assert!(alone.main.height < head, "nothing beyond the fault is called verified");
+        assert!(alone.records.skipped.unwrap().contains("records after block"));
         let other = verify(&net, &net.group(), from("Branch 2")).await;
         assert_eq!(other.main.verdict().max(other.side.verdict()), Verdict::Holds);
     }

@@ -309,6 +309,7 @@ pub fn verify_archive(
         skipped,
         height,
         digest,
+        goal: head.to,
         transactions: reading.check.transactions.clone(),
         faults: fault.into_iter().collect(),
         ..ChainReport::before(chain)

@@ -60,7 +60,7 @@ pub struct Copies {
 /// What came of comparing the sealed records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordsReport {
-    /// Why none was compared, for people.
+    /// Which were not compared, or why none was, for people.
     pub skipped: Option<String>,
     /// Whether every branch's copy was asked for, or the home branch's alone.
     pub all_copies: bool,
