@@ -6,9 +6,9 @@ mod access;
 mod console;
 #[cfg(feature = "node")]
 mod demo;
+mod export;
 #[cfg(feature = "node")]
 mod init;
-mod export;
 mod lookup;
 #[cfg(feature = "node")]
 mod network;

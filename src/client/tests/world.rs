@@ -326,7 +326,7 @@ impl World {
     /// The same, with other roles in the key file.
     pub(crate) fn session_of(&self, roles: Roles) -> Session {
         let entry = &self.genesis.staff[0];
-        self.session_as(entry.branch, entry.roles)
+        self.session_as(entry.branch, roles)
     }
 
     /// The same with a key file that says another branch and other roles.
