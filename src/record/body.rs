@@ -2,13 +2,19 @@
 //!
 //! It must not know any kind's fields.
 
-use crate::{DecodeError, Record, RecordKind, check::Checker, kinds::*, lines::Lines};
+use crate::{DecodeError, Record, RecordKind, check::Checker, kinds::*, page::Page, when::When};
 
 /// What a kind can do. One file in `kinds` for each.
 pub(crate) trait Kind {
     fn check(&self, checker: &mut Checker);
+    /// One line for lists; what is missing leaves no trace in it.
     fn summary(&self) -> String;
-    fn lines(&self, lines: &mut Lines);
+    /// Its part of the page; the record says when, by whom and where.
+    fn page(&self, record: &Record, page: &mut Page);
+    /// When it happened, with its end where there is one.
+    fn when(&self, occurred: &When) -> String {
+        occurred.words()
+    }
 }
 
 macro_rules! bodies {

@@ -6,10 +6,10 @@ use crate::{
     DecodeError, FieldError, Text, VERSION, When,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::join,
     record::{check_version, encode, within_limit},
     search,
     when::Precision,
+    words::join,
 };
 use serde::{Deserialize, Serialize};
 

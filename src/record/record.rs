@@ -6,7 +6,8 @@ use crate::{
     Attachment, Body, FieldError, RecordKind, Source, Text, When,
     check::{Checker, limits},
     choice::fields,
-    lines::{Lines, with_note},
+    page::{Mark, Page},
+    words::{join, with_note},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
@@ -182,37 +183,71 @@ impl Record {
         });
     }
 
-    /// One line for lists: what matters most, without the kind. No control characters.
+    /// One line for lists: what matters most, without the kind.
     pub fn summary(&self) -> String {
-        self.body.content().summary()
+        let body = self.body.content().summary().replace('\n', " ");
+        let body = if body.is_empty() { "nothing is said about it" } else { &body };
+        if self.is_withdrawn() { format!("WITHDRAWN: {body}") } else { body.to_owned() }
     }
 
-    /// Labels and values in reading order, empty ones left out; values may have several lines.
-    pub fn lines(&self) -> Vec<(String, String)> {
-        let mut lines = Lines::default();
-        lines.add("Occurred", &self.occurred);
-        lines.add_some("Recorded", self.recorded.as_ref());
-        lines.add("Practitioner", with_note(&self.practitioner.name, &self.practitioner.id));
-        let organization = if self.is_place_known() { self.organization.as_str() } else { "not known" };
-        lines.add("Organization", organization);
+    /// The record as a page, what matters first. `digest` gives the digest of a document's bytes in words: this room
+    /// knows no hash.
+    pub fn page(&self, digest: impl Fn(&[u8]) -> String) -> Page {
+        let mut page = Page::default();
         if let Some(source) = &self.source {
-            lines.add("Status at source", &source.status);
+            source.state(&mut page);
         }
-        self.body.content().lines(&mut lines);
-        lines.add("Note", &self.note);
-        lines.add_each("Document", &self.attachments, Attachment::words);
-        lines.add_some("Corrects record", self.corrects);
+        let body = self.body.content();
+        page.field("When", body.when(&self.occurred));
+        page.field_of(
+            "Written down",
+            self.recorded.as_ref().filter(|at| **at != self.occurred).map(When::words),
+        );
+        let who = with_note(&self.practitioner.name, &self.practitioner.id);
+        match (who.as_str(), self.is_place_known()) {
+            ("", true) => page.field("At", &self.organization),
+            (who, true) => page.field("By", join(", ", &[who, &self.organization])),
+            (who, false) => {
+                page.field("By", who);
+                page.field("Place", "not known: its source does not say where it was made");
+            }
+        }
+        let later = self.note_first(&mut page);
+        body.page(self, &mut page);
+        page.prose("Note", &later);
+        page.field_of("Corrects record", self.corrects);
+        for (at, attachment) in self.attachments.iter().enumerate() {
+            attachment.page(at + 1, digest(attachment.data.as_slice()), &mut page);
+        }
         if let Some(source) = &self.source {
-            lines.add(
-                "Taken over from",
-                with_note(
-                    &source.system,
-                    &source.ids.iter().map(Text::as_str).collect::<Vec<_>>().join(", "),
-                ),
-            );
-            lines.add("Part of visit", &source.visit);
+            source.page(&mut page);
         }
-        lines.into_vec()
+        page
+    }
+
+    /// What of the note must be read before the body, put there; returns the rest. A note of one line is short enough; of
+    /// what was taken over each line is a remark of its own, and one that begins with "NOT" turns the record around.
+    fn note_first(&self, page: &mut Page) -> String {
+        let (loud, others): (Vec<&str>, Vec<&str>) =
+            self.note.lines().partition(|line| self.source.is_some() && line.starts_with("NOT "));
+        loud.into_iter().for_each(|line| page.state(Mark::Alarm, line));
+        let (first, rest) = match others.as_slice() {
+            // A remark "Label: value" can wait; a sentence, and what begins with "Not", is about the record.
+            [first, rest @ ..]
+                if self.source.is_some() && (!first.contains(": ") || first.starts_with("Not ")) =>
+            {
+                (*first, rest)
+            }
+            [first, rest @ ..] if self.source.is_none() && rest.is_empty() => (*first, rest),
+            all => ("", all),
+        };
+        page.prose("Note", first);
+        rest.join("\n")
+    }
+
+    /// Whether its source has taken it back: it must not be acted on.
+    pub fn is_withdrawn(&self) -> bool {
+        self.source.as_ref().is_some_and(Source::is_withdrawn)
     }
 
     /// Whether it is known where it was made.

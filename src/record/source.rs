@@ -6,6 +6,8 @@ use crate::{
     Text,
     check::{Checker, limits},
     choice::{Absent, fields},
+    page::{Mark, Page},
+    words::{count, first_of, join},
 };
 use data_encoding::BASE64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -28,6 +30,13 @@ fields! {
     }
 }
 
+/// Said before everything else of what its source took back.
+pub(crate) const WITHDRAWN: &str =
+    "WITHDRAWN: its source says that this was entered in error. Do not act on it.";
+
+/// Ids of the source that a page shows; a panel can be made from hundreds.
+const IDS_SHOWN: usize = 6;
+
 impl Source {
     /// What is checked of it: it must say from where.
     pub(crate) fn check(&self, c: &mut Checker) {
@@ -39,6 +48,28 @@ impl Source {
     pub fn leading_id(&self) -> &str {
         let leading = self.ids.first().map_or("", Text::as_str);
         leading.split_once('/').map_or(leading, |(_, id)| id)
+    }
+
+    /// Says what nobody may overlook: that the source took it back, or that it never came to be.
+    pub(crate) fn state(&self, page: &mut Page) {
+        match self.status.as_str() {
+            _ if self.is_withdrawn() => page.state(Mark::Alarm, WITHDRAWN),
+            status @ ("cancelled" | "not-done" | "stopped" | "on-hold" | "draft" | "revoked" | "aborted"
+            | "abandoned" | "preparation" | "planned" | "partial" | "not-taken") => {
+                let status = status.replace('-', " ").to_uppercase();
+                page.state(Mark::Warning, format!("{status}: that is how it stands at its source."));
+            }
+            _ => {}
+        }
+    }
+
+    /// From where it was taken over.
+    pub(crate) fn page(&self, page: &mut Page) {
+        page.section("");
+        page.field("Status at source", &self.status);
+        page.field("Patient there", &self.subject);
+        page.field("Part of visit", &self.visit);
+        page.field("Taken over from", join("\n", &[&self.system, &first_of(&self.ids, IDS_SHOWN)]));
     }
 
     /// Whether the source has taken it back.
@@ -60,10 +91,16 @@ fields! {
 }
 
 impl Attachment {
-    /// "Discharge letter, application/pdf, 20480 bytes".
-    pub(crate) fn words(&self) -> String {
-        let size = format!("{} bytes", self.data.as_slice().len());
-        crate::lines::join(", ", &[&self.title, &self.content_type, &size])
+    /// The document on the record's page: what it is, and its beginning where it is plain text. `number` counts from 1.
+    pub(crate) fn page(&self, number: usize, digest: String, page: &mut Page) {
+        let title = if self.title.is_empty() { "without a title" } else { &self.title };
+        page.section(format!("Document {number}: {title}"));
+        if let Some(text) = self.text() {
+            page.prose("Text", &beginning(text));
+        }
+        let size = count(self.data.as_slice().len(), "byte");
+        page.field("Type", join(", ", &[&self.content_type, &size]));
+        page.field("SHA-256", digest);
     }
 
     /// The document as text, where it is plain text in UTF-8.
@@ -71,6 +108,28 @@ impl Attachment {
         let plain = self.content_type.starts_with("text/plain");
         plain.then(|| std::str::from_utf8(self.data.as_slice()).ok()).flatten()
     }
+}
+
+/// Lines and bytes of a document that its page shows.
+const DOCUMENT_LINES: usize = 100;
+const DOCUMENT_BYTES: usize = 16 * 1024;
+
+/// The beginning of a long text, with a line that says how much is missing.
+fn beginning(text: &str) -> String {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end().trim_start_matches(['\r', '\n']);
+    let lines = text.split_inclusive('\n').take(DOCUMENT_LINES).map(str::len).sum::<usize>();
+    let shown = text.get(..text.floor_char_boundary(lines.min(DOCUMENT_BYTES))).unwrap_or(text);
+    if shown.len() == text.len() {
+        return text.to_owned();
+    }
+    let more = match text.get(shown.len()..).map_or(0, |rest| rest.lines().count()) {
+        0 | 1 => count(text.len() - shown.len(), "more byte"),
+        lines => count(lines, "more line"),
+    };
+    format!(
+        "{}\n[{more}: `wardline record show` with --attachment writes the whole document]",
+        shown.trim_end()
+    )
 }
 
 /// Bytes of a document; base64 (RFC 4648 §4, with padding) in JSON.

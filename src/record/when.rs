@@ -48,6 +48,48 @@ impl When {
         self.utc_seconds
     }
 
+    /// As people read it: "2025-03-31 14:05 +02:00", "2025-03-31 14:05:09 UTC", "2025-03"; without fractions of seconds.
+    pub fn words(&self) -> String {
+        match self.parts() {
+            Some((day, clock, offset)) => format!("{day} {clock} {offset}"),
+            None => self.text.clone(),
+        }
+    }
+
+    /// The same beside another time: of a moment on the same day "14:05".
+    pub fn words_beside(&self, other: &Self) -> String {
+        match (self.parts(), other.parts()) {
+            (Some((day, clock, offset)), Some((same_day, _, same_offset)))
+                if (day, offset) == (same_day, same_offset) =>
+            {
+                clock.to_owned()
+            }
+            _ => self.words(),
+        }
+    }
+
+    /// From this until an end: "2025-03-31 14:05 to 14:35 UTC".
+    pub fn until(&self, end: Option<&Self>) -> String {
+        let Some(end) = end.filter(|end| *end != self) else { return self.words() };
+        match (self.parts(), end.parts()) {
+            (Some((day, from, offset)), Some((same_day, to, same_offset)))
+                if (day, offset) == (same_day, same_offset) =>
+            {
+                format!("{day} {from} to {to} {offset}")
+            }
+            _ => format!("{} to {}", self.words(), end.words()),
+        }
+    }
+
+    /// Day, clock and offset of a moment, as they are shown.
+    fn parts(&self) -> Option<(&str, &str, &str)> {
+        let (day, rest) = self.text.split_once('T')?;
+        let (clock, offset) = rest.split_at_checked(rest.find(['Z', '+', '-'])?)?;
+        let clock = clock.split_once('.').map_or(clock, |(clock, _)| clock);
+        let clock = clock.strip_suffix(":00").unwrap_or(clock);
+        Some((day, clock, if offset == "Z" { "UTC" } else { offset }))
+    }
+
     /// A date.
     pub fn day(day: Date) -> Self {
         Self {
@@ -203,6 +245,32 @@ mod tests {
             let read = when(text);
             assert_eq!((read.as_str(), read.precision(), read.utc_seconds()), (text, precision, seconds));
         }
+    }
+
+    #[test]
+    fn times_read_well() {
+        for (text, words) in [
+            ("2025", "2025"),
+            ("2025-03-31", "2025-03-31"),
+            ("2025-03-31T14:05:00Z", "2025-03-31 14:05 UTC"),
+            ("2025-03-31T14:05:00+02:00", "2025-03-31 14:05 +02:00"),
+            ("2025-03-31T14:05:09-04:00", "2025-03-31 14:05:09 -04:00"),
+            ("2025-03-31T14:05:09.788580Z", "2025-03-31 14:05:09 UTC"),
+        ] {
+            assert_eq!(when(text).words(), words);
+        }
+        let from = when("2025-03-31T14:05:00Z");
+        for (end, words) in [
+            ("2025-03-31T14:05:00Z", "2025-03-31 14:05 UTC"),
+            ("2025-03-31T14:35:00Z", "2025-03-31 14:05 to 14:35 UTC"),
+            ("2025-03-31T16:35:00+02:00", "2025-03-31 14:05 UTC to 2025-03-31 16:35 +02:00"),
+            ("2025-04-01", "2025-03-31 14:05 UTC to 2025-04-01"),
+        ] {
+            assert_eq!(from.until(Some(&when(end))), words);
+        }
+        assert_eq!(from.until(None), "2025-03-31 14:05 UTC");
+        assert_eq!(when("2025-03-31T16:00:12.5Z").words_beside(&from), "16:00:12");
+        assert_eq!(when("2025-04-01T16:00:12.5Z").words_beside(&from), "2025-04-01 16:00:12 UTC");
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 use super::finding::{Finding, NOT_WITH_NONE};
 use crate::{
-    Text, When,
+    Record, Text, When,
     body::Kind,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::{Lines, join},
+    page::{Mark, Page},
+    source::WITHDRAWN,
+    words::{join, with_note},
 };
 
 choice! {
@@ -99,37 +101,86 @@ impl Kind for Allergy {
     fn summary(&self) -> String {
         let severity = self.severity.map(|s| s.words()).unwrap_or_default();
         let critical = if self.criticality == Some(Criticality::High) { "high criticality" } else { "" };
-        let activity = if self.activity.as_str() == "active" { "" } else { self.activity.as_str() };
-        let verification =
-            if self.verification.as_str() == "confirmed" { "" } else { self.verification.as_str() };
-        let present = join(
-            ", ",
-            &[
-                &format!("allergy to {}", self.substance),
-                &self.reaction,
-                &severity,
-                critical,
-                activity,
-                verification,
-            ],
-        );
-        let noun = match self.category {
-            Some(category) => format!("{category} allergies"),
-            None => "allergies".to_owned(),
-        };
-        Finding::summary(self.finding, &noun, present)
+        let activity = if self.is_active() { "" } else { self.activity.as_str() };
+        let doubt = self.doubt().unwrap_or_default();
+        let present = join(": ", &[&doubt, &self.named("allergy")]);
+        let present = join(", ", &[&present, &self.reaction, &severity, critical, activity]);
+        Finding::summary(self.finding, &self.noun(), present)
     }
 
-    fn lines(&self, lines: &mut Lines) {
-        lines.add_some("Finding", self.finding);
-        lines.add_some("Category", self.category);
-        lines.add("Substance", join(" ", &[&self.substance, &self.code]));
-        lines.add("Reaction", &self.reaction);
-        lines.add_some("Severity", self.severity);
-        lines.add_some("Since", self.since.as_ref());
-        lines.add("Confirmed", if self.confirmed { "yes" } else { "" });
-        lines.add_some("Criticality", self.criticality);
-        lines.add("Activity", &self.activity);
-        lines.add("Verification", &self.verification);
+    fn page(&self, _: &Record, page: &mut Page) {
+        match self.finding {
+            Some(Finding::Present) | None => self.state_present(page),
+            finding => Finding::state(finding, &self.noun(), page),
+        }
+        page.field("Substance", with_note(&self.substance, &self.code));
+        page.field_of("Category", self.category.filter(|_| !self.substance.is_empty()));
+        page.field("Reaction", &self.reaction);
+        page.field_of("Severity", self.severity);
+        page.field_of("Criticality", self.criticality);
+        page.field_of("Since", self.since.as_ref().map(When::words));
+        page.field("Confirmed", if self.confirmed { "yes" } else { "" });
+        page.field("Activity", &self.activity);
+        page.field("Verification", &self.verification);
+    }
+}
+
+impl Allergy {
+    /// Whether its source says that it does not hold: refuted, or entered in error. Who reads on must be told.
+    pub fn is_refuted(&self) -> bool {
+        matches!(self.verification.as_str(), "refuted" | "entered-in-error")
+    }
+
+    /// Whether it still counts: what no source calls over.
+    pub fn is_active(&self) -> bool {
+        matches!(self.activity.as_str(), "" | "active")
+    }
+
+    /// "REFUTED", "unconfirmed"; nothing when it is sure, or nobody said.
+    fn doubt(&self) -> Option<String> {
+        match self.verification.as_str() {
+            "" | "confirmed" => None,
+            "refuted" => Some("REFUTED".to_owned()),
+            "entered-in-error" => Some("WITHDRAWN".to_owned()),
+            other => Some(other.to_owned()),
+        }
+    }
+
+    /// The substance, or that nobody said which.
+    fn substance_words(&self) -> &str {
+        if self.substance.is_empty() { "a substance that is not named" } else { &self.substance }
+    }
+
+    /// "allergy to penicillin"; some sources name the allergy where the substance belongs: "Allergy to mould".
+    fn named(&self, noun: &str) -> String {
+        let substance = self.substance_words();
+        if substance.to_lowercase().contains("allerg") {
+            substance.to_owned()
+        } else {
+            format!("{noun} to {substance}")
+        }
+    }
+
+    fn noun(&self) -> String {
+        self.category.map_or_else(|| "allergies".to_owned(), |category| format!("{category} allergies"))
+    }
+
+    fn state_present(&self, page: &mut Page) {
+        match self.verification.as_str() {
+            "entered-in-error" => page.state(Mark::Alarm, WITHDRAWN),
+            "refuted" => {
+                page.state(Mark::Alarm, "REFUTED: its source says that the patient does not have it.")
+            }
+            "" | "confirmed" => {}
+            other => page.state(Mark::Warning, format!("Not sure: {other}.")),
+        }
+        if !self.is_active() {
+            page.state(Mark::Warning, format!("Not active: {}.", self.activity));
+        }
+        let severity = self.severity.map(|s| s.words().to_uppercase()).unwrap_or_default();
+        let critical = if self.criticality == Some(Criticality::High) { "HIGH CRITICALITY" } else { "" };
+        let what = self.named("Allergy");
+        let mark = if self.is_refuted() { Mark::Plain } else { Mark::Alarm };
+        page.state(mark, join(", ", &[&what, &severity, critical, &self.reaction]));
     }
 }

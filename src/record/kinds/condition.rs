@@ -2,11 +2,13 @@
 
 use super::finding::{Finding, NOT_WITH_NONE};
 use crate::{
-    Text, When,
+    Record, Text, When,
     body::Kind,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::{Lines, join, with_note},
+    page::{Mark, Page},
+    source::WITHDRAWN,
+    words::{join, with_note},
 };
 
 choice! {
@@ -90,26 +92,49 @@ impl Kind for Condition {
     }
 
     fn summary(&self) -> String {
-        let certainty =
-            self.certainty.filter(|&s| s != Certainty::Confirmed).map(|s| s.words()).unwrap_or_default();
         let status =
             self.status.filter(|&s| s != ConditionStatus::Active).map(|s| s.words()).unwrap_or_default();
-        Finding::summary(
-            self.finding,
-            "conditions",
-            join(", ", &[&with_note(&self.name, &self.code), &certainty, &status]),
-        )
+        let name = join(": ", &[&self.doubt(), &with_note(&self.name, &self.code)]);
+        Finding::summary(self.finding, "conditions", join(", ", &[&name, &status]))
     }
 
-    fn lines(&self, lines: &mut Lines) {
-        lines.add_some("Finding", self.finding);
-        lines.add("Condition", with_note(&self.name, &self.code));
-        lines.add_some("Status", self.status);
-        lines.add_some("Certainty", self.certainty);
-        lines.add("Verification", &self.verification);
-        lines.add("Severity", &self.severity);
-        lines.add("Category", &self.category);
-        lines.add_some("Since", self.since.as_ref());
-        lines.add_some("Ended", self.ended.as_ref());
+    fn page(&self, _: &Record, page: &mut Page) {
+        match self.finding {
+            Some(Finding::Present) | None => self.state_doubt(page),
+            finding => Finding::state(finding, "conditions", page),
+        }
+        page.marked_field("Condition", with_note(&self.name, &self.code), Mark::Strong);
+        page.field_of("Status", self.status);
+        page.field("Severity", &self.severity);
+        let from = self.since.as_ref().map(|since| since.until(self.ended.as_ref()));
+        page.field_of("Since", from);
+        if self.since.is_none() {
+            page.field_of("Ended", self.ended.as_ref().map(When::words));
+        }
+        page.field_of("Certainty", self.certainty);
+        page.field("Verification", &self.verification);
+        page.field("Category", &self.category);
+    }
+}
+
+impl Condition {
+    /// "REFUTED", "suspected", "provisional"; empty when it is sure, or nobody said.
+    fn doubt(&self) -> String {
+        match (self.certainty, self.verification.as_str()) {
+            (_, "entered-in-error") => "WITHDRAWN".to_owned(),
+            (Some(Certainty::Refuted), _) | (_, "refuted") => "REFUTED".to_owned(),
+            (_, "" | "confirmed") if self.certainty == Some(Certainty::Suspected) => "suspected".to_owned(),
+            (_, "" | "confirmed") => String::new(),
+            (_, other) => other.to_owned(),
+        }
+    }
+
+    fn state_doubt(&self, page: &mut Page) {
+        match self.doubt().as_str() {
+            "" => {}
+            "WITHDRAWN" => page.state(Mark::Alarm, WITHDRAWN),
+            "REFUTED" => page.state(Mark::Alarm, "REFUTED: it was found that the patient does not have it."),
+            doubt => page.state(Mark::Warning, format!("{}: not confirmed.", doubt.to_uppercase())),
+        }
     }
 }

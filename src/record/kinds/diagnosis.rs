@@ -4,7 +4,8 @@ use crate::{
     Text,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::with_note,
+    page::{Cell, Mark, Page, Role, Table},
+    words::with_note,
 };
 
 choice! {
@@ -50,6 +51,22 @@ impl Diagnosis {
             Some(DiagnosisRank::Suspected) => format!("suspected {words}"),
             _ => words,
         }
+    }
+
+    pub(crate) fn table(diagnoses: &[Self], page: &mut Page) {
+        let mut table =
+            Table::new([("Diagnosis", Role::Words), ("Code", Role::Words), ("Rank", Role::Words)]);
+        for diagnosis in diagnoses {
+            let suspected = diagnosis.rank == Some(DiagnosisRank::Suspected);
+            let rank = Cell::of(diagnosis.rank);
+            let cells = [
+                Cell::or(&diagnosis.text, "not described"),
+                Cell::from(&diagnosis.code),
+                if suspected { Cell::from("SUSPECTED").marked(Mark::Warning) } else { rank },
+            ];
+            table.row(cells, "");
+        }
+        page.table(table);
     }
 
     /// The primary diagnosis, else the first.

@@ -2,11 +2,12 @@
 
 use super::finding::{Finding, NOT_WITH_NONE};
 use crate::{
-    Text,
+    Record, Text,
     body::Kind,
     check::{Checker, limits},
     choice::fields,
-    lines::{Lines, join, with_note},
+    page::{Cell, Page, Role, Table},
+    words::{join, with_note},
 };
 
 fields! {
@@ -59,7 +60,9 @@ impl Relative {
             (false, true) => "died",
             (false, false) => "",
         };
-        let told = join(", ", &[&with_note(&self.condition, &self.code), &age, died, &self.note]);
+        let condition = with_note(&self.condition, &self.code);
+        let condition = if condition.is_empty() { "no condition named" } else { &condition };
+        let told = join(", ", &[condition, &age, died, &self.note]);
         join(": ", &[&self.relation, &told])
     }
 }
@@ -80,8 +83,34 @@ impl Kind for FamilyHistory {
         Finding::summary(self.finding, "conditions in the family", relatives.join("; "))
     }
 
-    fn lines(&self, lines: &mut Lines) {
-        lines.add_some("Finding", self.finding);
-        lines.add_each("Relative", &self.relatives, Relative::words);
+    fn page(&self, _: &Record, page: &mut Page) {
+        match self.finding {
+            Some(Finding::Present) => {}
+            None if !self.relatives.is_empty() => {}
+            finding => Finding::state(finding, "conditions in the family", page),
+        }
+        let mut table = Table::new([
+            ("Relative", Role::Words),
+            ("Condition", Role::Words),
+            ("Code", Role::Detail),
+            ("From age", Role::Number),
+            ("Died", Role::Words),
+        ]);
+        for relative in &self.relatives {
+            let died = match (relative.died_of_it, relative.died) {
+                (true, _) => "of it",
+                (false, true) => "yes",
+                (false, false) => "",
+            };
+            let cells = [
+                Cell::or(&relative.relation, "not said who"),
+                Cell::or(&relative.condition, "none named"),
+                Cell::from(&relative.code),
+                Cell::of(relative.age_at_onset),
+                died.into(),
+            ];
+            table.row(cells, relative.note.as_str());
+        }
+        page.table(table);
     }
 }

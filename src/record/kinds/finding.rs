@@ -1,6 +1,9 @@
 //! "None known" is a finding and differs from "nobody has asked": shared by allergies, conditions and family history.
 
-use crate::choice::choice;
+use crate::{
+    choice::choice,
+    page::{Mark, Page},
+};
 
 choice! {
     /// What is known. A patient without any such record has not been asked, as far as the records tell.
@@ -21,6 +24,20 @@ impl Finding {
             Some(Self::NoneKnown) => format!("no known {noun}"),
             Some(Self::NotAsked) => format!("{noun} not asked about"),
             Some(Self::Present) | None => present,
+        }
+    }
+
+    /// The sentence on a page where nothing is present: that the patient was asked, was not, or that nobody says.
+    pub(crate) fn state(finding: Option<Self>, noun: &str, page: &mut Page) {
+        match finding {
+            Some(Self::NoneKnown) => {
+                page.state(Mark::Good, format!("No known {noun}: the patient was asked."));
+            }
+            Some(Self::NotAsked) => page
+                .state(Mark::Warning, format!("NOT ASKED about {noun}: this does not say there are none.")),
+            Some(Self::Present) | None => {
+                page.state(Mark::Warning, format!("Not said whether there are {noun}."));
+            }
         }
     }
 }

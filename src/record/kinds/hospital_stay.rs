@@ -2,11 +2,12 @@
 
 use super::{AdmissionClass, Diagnosis, TeamMember, visit::class_words};
 use crate::{
-    Text, When,
+    Record, Text, When,
     body::Kind,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::{Lines, join},
+    page::{Mark, Page},
+    words::join,
 };
 
 choice! {
@@ -77,23 +78,36 @@ impl Kind for HospitalStay {
 
     fn summary(&self) -> String {
         let found = Diagnosis::leading(&self.diagnoses);
-        let why = if found.is_empty() { self.reason.to_string() } else { found };
-        let state = if self.discharged.is_some() { "" } else { "not discharged" };
+        let why = [found, self.reason.to_string(), class_words(self.class, &self.class_code)];
+        let why = why.into_iter().find(|words| !words.is_empty()).unwrap_or_default();
+        let state = if self.discharged.is_some() { "" } else { "no discharge recorded" };
         join(", ", &[&why, state])
     }
 
-    fn lines(&self, lines: &mut Lines) {
-        lines.add("Class", class_words(self.class, &self.class_code));
-        lines.add_some("Admitted", self.admitted.as_ref());
-        lines.add_some("Discharged", self.discharged.as_ref());
-        lines.add("Came from", &self.admit_source);
-        lines.add("Ward", &self.ward);
-        lines.add("Reason", &self.reason);
-        lines.add_each("Diagnosis", &self.diagnoses, Diagnosis::words);
+    fn page(&self, _: &Record, page: &mut Page) {
+        let class = class_words(self.class, &self.class_code);
+        page.field("Class", class);
+        page.field("Ward", &self.ward);
+        page.field("Came from", &self.admit_source);
+        page.field("Reason", &self.reason);
         let discharge = self.discharge.map(Discharge::words).unwrap_or_default();
-        lines.add("Discharge", join(": ", &[&discharge, &self.discharge_text]));
-        lines.add("Course", &self.course);
-        lines.add("Instructions", &self.instructions);
-        lines.add_each("Team", &self.team, TeamMember::words);
+        let told =
+            if self.discharge_text.eq_ignore_ascii_case(&discharge) { "" } else { &self.discharge_text };
+        let died = self.discharge == Some(Discharge::Died);
+        page.marked_field(
+            "Discharge",
+            join(": ", &[&discharge, told]),
+            if died { Mark::Alarm } else { Mark::Plain },
+        );
+        Diagnosis::table(&self.diagnoses, page);
+        page.prose("Instructions", &self.instructions);
+        page.prose("Course", &self.course);
+        TeamMember::table(&self.team, page);
+    }
+
+    fn when(&self, occurred: &When) -> String {
+        let stay = self.admitted.as_ref().unwrap_or(occurred).until(self.discharged.as_ref());
+        let lasts = if self.discharged.is_none() { "no discharge recorded" } else { "" };
+        join(", ", &[&stay, lasts])
     }
 }

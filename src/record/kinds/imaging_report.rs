@@ -1,11 +1,12 @@
 //! An imaging report: what was imaged, what was seen, what it means. The images stay where they are.
 
 use crate::{
-    Text,
+    Record, Text,
     body::Kind,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::{Lines, join},
+    page::{Cell, Mark, Page, Role, Table},
+    words::join,
 };
 
 choice! {
@@ -88,11 +89,6 @@ impl Series {
         c.line("description", &self.description, limits::LINE);
         c.line("region", &self.region, limits::NAME);
     }
-
-    fn words(&self) -> String {
-        let images = self.instances.map(|n| format!("{n} images")).unwrap_or_default();
-        join(", ", &[&self.modality, &self.description, &self.region, &images])
-    }
 }
 
 impl Kind for ImagingReport {
@@ -114,14 +110,32 @@ impl Kind for ImagingReport {
         join(": ", &[&self.imaged(), first_line])
     }
 
-    fn lines(&self, lines: &mut Lines) {
-        lines.add("Imaging", self.imaged());
-        lines.add("Contrast", &self.contrast);
-        lines.add("Question", &self.question);
-        lines.add("Findings", &self.findings);
-        lines.add("Impression", &self.impression);
-        lines.add("Study", &self.study);
-        lines.add_each("Series", &self.series, Series::words);
+    fn page(&self, _: &Record, page: &mut Page) {
+        page.marked_field("Imaging", self.imaged(), Mark::Strong);
+        page.field("Contrast", &self.contrast);
+        page.field("Question", &self.question);
+        if self.findings.is_empty() && self.impression.is_empty() {
+            page.field("Report", "none came with the images: neither findings nor impression");
+        }
+        page.prose("Impression", &self.impression);
+        page.prose("Findings", &self.findings);
+        page.field("Study", &self.study);
+        let mut table = Table::new([
+            ("Series", Role::Words),
+            ("Modality", Role::Words),
+            ("Region", Role::Words),
+            ("Images", Role::Number),
+        ]);
+        for series in &self.series {
+            let cells = [
+                Cell::or(&series.description, "not described"),
+                Cell::from(&series.modality),
+                Cell::from(&series.region),
+                Cell::of(series.instances),
+            ];
+            table.row(cells, "");
+        }
+        page.table(table);
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::Route;
 use crate::{
-    Text, When,
+    Record, Text, When,
     body::Kind,
     check::{Checker, limits},
     choice::fields,
-    lines::{Lines, join},
+    page::{Mark, Page},
+    words::{join, with_note},
 };
 
 fields! {
@@ -63,21 +64,23 @@ impl Kind for Immunization {
 
     fn summary(&self) -> String {
         let dose = self.dose_number.map(|n| format!("dose {n}")).unwrap_or_default();
-        let given = if self.not_given.is_empty() { "" } else { "not given" };
-        join(", ", &[&self.vaccine, &dose, given])
+        let given = if self.not_given.is_empty() { "" } else { "NOT GIVEN" };
+        join(": ", &[given, &join(", ", &[&self.vaccine, &dose])])
     }
 
-    fn lines(&self, lines: &mut Lines) {
-        lines.add("Vaccine", join(" ", &[&self.vaccine, &self.code]));
-        lines.add("Against", &self.disease);
-        lines.add_some("Dose number", self.dose_number);
-        lines.add("Dose", &self.dose);
-        lines.add("Batch", &self.batch);
-        lines.add("Manufacturer", &self.manufacturer);
-        lines.add_some("Expires", self.expires.as_ref());
-        lines.add("Site", &self.site);
-        lines.add_some("Route", self.route);
-        lines.add("Reason", &self.reason);
-        lines.add("Not given because", &self.not_given);
+    fn page(&self, _: &Record, page: &mut Page) {
+        if !self.not_given.is_empty() {
+            page.state(Mark::Warning, format!("NOT GIVEN: {}", self.not_given));
+        }
+        page.marked_field("Vaccine", with_note(&self.vaccine, &self.code), Mark::Strong);
+        page.field("Against", &self.disease);
+        page.field_of("Dose number", self.dose_number);
+        page.field("Dose", &self.dose);
+        page.field_of("Route", self.route);
+        page.field("Site", &self.site);
+        page.field("Batch", &self.batch);
+        page.field_of("Batch expires", self.expires.as_ref().map(When::words));
+        page.field("Manufacturer", &self.manufacturer);
+        page.field("Reason", &self.reason);
     }
 }

@@ -1,11 +1,12 @@
 //! A laboratory result: measured values with their units and reference ranges.
 
 use crate::{
-    Decimal, Text, When,
+    Decimal, Record, Text, When,
     body::Kind,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::{Lines, join},
+    page::{Cell, Mark, Page, Role, Table},
+    words::{count, join},
 };
 use std::cmp::Ordering;
 
@@ -109,15 +110,48 @@ impl Measurement {
         }
     }
 
+    /// Its mark, if it is remarkable: the laboratory's, else what the reference range says of a plain number.
+    pub fn remarkable(&self) -> Option<Flag> {
+        self.flag.filter(|&flag| flag != Flag::Normal).or_else(|| self.by_range())
+    }
+
+    /// Where a plain number lies outside the range.
+    fn by_range(&self) -> Option<Flag> {
+        let value: Decimal = self.value.parse().ok()?;
+        let below = self.low.is_some_and(|low| value.compare(low) == Ordering::Less);
+        let above = self.high.is_some_and(|high| value.compare(high) == Ordering::Greater);
+        below.then_some(Flag::Low).or(above.then_some(Flag::High))
+    }
+
+    /// The mark in capitals, with a star where the laboratory did not set it.
+    fn mark_cell(&self) -> Cell {
+        let Some(flag) = self.remarkable() else { return Cell::default() };
+        let mark = if flag == Flag::Critical { Mark::Alarm } else { Mark::Warning };
+        let star = if self.is_marked_here() { "*" } else { "" };
+        Cell::from(format!("{}{star}", flag.words().to_uppercase())).marked(mark)
+    }
+
+    /// Whether the mark is this page's and not the laboratory's.
+    fn is_marked_here(&self) -> bool {
+        self.flag.is_none_or(|flag| flag == Flag::Normal) && self.by_range().is_some()
+    }
+
     fn words(&self) -> String {
         let range = self.range_words();
         let range = if range.is_empty() { range } else { format!("(range {range})") };
-        let taken = self.taken.as_ref().map(|at| format!("at {at}")).unwrap_or_default();
-        let flag = self.flag.filter(|&f| f != Flag::Normal).map(|f| f.words()).unwrap_or_default();
-        let value = join(" ", &[&self.test, &self.value, &self.unit, &range, &flag, &taken]);
-        join(", ", &[&value, &self.method, &self.note])
+        let mark = self.mark_cell().text;
+        let value = join(" ", &[&self.test, &mark, &self.value, &self.unit, &range]);
+        join(", ", &[&value, &self.note])
     }
 }
+
+/// "potassium CRITICAL", "oxygen saturation LOW 8 times".
+fn times_words((name, times): (String, usize)) -> String {
+    if times == 1 { name } else { format!("{name} {times} times") }
+}
+
+/// Tests that a sentence names before it counts the rest.
+const NAMED: usize = 5;
 
 impl Kind for LaboratoryResult {
     fn check(&self, c: &mut Checker) {
@@ -139,24 +173,103 @@ impl Kind for LaboratoryResult {
         if let [only] = self.measurements.as_slice() {
             return join(", ", &[&only.words(), status]);
         }
-        let marked = |m: &&Measurement| m.flag.is_some_and(|flag| flag != Flag::Normal);
-        let marks = match self.measurements.iter().filter(marked).count() {
+        let marks = match self.measurements.iter().filter(|m| m.remarkable().is_some()).count() {
             0 => String::new(),
-            n => format!("{n} of {} outside the range", self.measurements.len()),
+            n => format!("{n} of {} remarkable", self.measurements.len()),
         };
         let named = [&self.panel, &self.specimen, &self.category].into_iter().find(|name| !name.is_empty());
         let what = named.map_or("", Text::as_str);
-        join(", ", &[what, status, &marks])
+        let values = if what.is_empty() { count(self.measurements.len(), "value") } else { String::new() };
+        join(", ", &[what, &values, status, &marks])
     }
 
-    fn lines(&self, lines: &mut Lines) {
-        lines.add_some("Status", self.status);
-        lines.add("Specimen", &self.specimen);
-        lines.add_some("Collected", self.collected.as_ref());
-        lines.add("Category", &self.category);
-        lines.add("Panel", &self.panel);
-        lines.add_each("Value", &self.measurements, Measurement::words);
-        lines.add("Conclusion", &self.conclusion);
-        lines.add("Comment", &self.comment);
+    fn page(&self, record: &Record, page: &mut Page) {
+        if self.status == Some(ResultStatus::Preliminary) {
+            page.state(Mark::Warning, "PRELIMINARY: more is to come, or it is to be confirmed.");
+        }
+        self.state_remarkable(page);
+        page.field("Panel", &self.panel);
+        page.field("Specimen", &self.specimen);
+        page.field_of(
+            "Collected",
+            self.collected.as_ref().filter(|at| **at != record.occurred).map(When::words),
+        );
+        page.field("Category", &self.category);
+        page.field_of("Method", self.common_method());
+        page.prose("Conclusion", &self.conclusion);
+        page.prose("Comment", &self.comment);
+        page.section("");
+        page.table(self.table(record));
+        if self.measurements.iter().any(Measurement::is_marked_here) {
+            page.field("*", "outside the reference range; the laboratory did not mark it");
+        }
+    }
+}
+
+impl LaboratoryResult {
+    /// Names what is remarkable before the table, which may be long.
+    fn state_remarkable(&self, page: &mut Page) {
+        let remarkable = || self.measurements.iter().filter(|m| m.remarkable().is_some());
+        let number = remarkable().count();
+        if number == 0 {
+            return;
+        }
+        let named = |m: &Measurement| join(" ", &[&m.test, &m.mark_cell().text]);
+        let worst = remarkable().filter(|m| m.flag == Some(Flag::Critical));
+        let others = remarkable().filter(|m| m.flag != Some(Flag::Critical));
+        // A series of one value would name the same again and again.
+        let mut counted: Vec<(String, usize)> = Vec::new();
+        for name in worst.chain(others).map(named) {
+            match counted.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, times)) => *times += 1,
+                None => counted.push((name, 1)),
+            }
+        }
+        let more: usize = counted.iter().skip(NAMED).map(|(_, times)| times).sum();
+        let mut names: Vec<String> = counted.into_iter().take(NAMED).map(times_words).collect();
+        if more > 0 {
+            names.push(format!("{more} more"));
+        }
+        let critical = remarkable().any(|m| m.flag == Some(Flag::Critical));
+        page.state(
+            if critical { Mark::Alarm } else { Mark::Warning },
+            format!("{number} of {} remarkable: {}", self.measurements.len(), names.join(", ")),
+        );
+    }
+
+    /// How everything was measured, where it was all measured alike.
+    fn common_method(&self) -> Option<&Text> {
+        let [first, others @ ..] = self.measurements.as_slice() else { return None };
+        let alike = !others.is_empty() && others.iter().all(|m| m.method == first.method);
+        alike.then_some(&first.method)
+    }
+
+    fn table(&self, record: &Record) -> Table {
+        let mut table = Table::new([
+            ("Test", Role::Words),
+            ("Value", Role::Number),
+            ("Unit", Role::Words),
+            ("Mark", Role::Words),
+            ("Range", Role::Words),
+            ("Taken", Role::Words),
+            ("Code", Role::Detail),
+        ]);
+        let usual = self.collected.as_ref().unwrap_or(&record.occurred);
+        let alike = self.common_method().is_some();
+        for m in &self.measurements {
+            let taken = m.taken.as_ref().filter(|at| *at != usual && **at != record.occurred);
+            let cells = [
+                Cell::or(&m.test, "not named"),
+                Cell::or(&m.value, "not given"),
+                Cell::from(&m.unit),
+                m.mark_cell(),
+                m.range_words().into(),
+                Cell::of(taken.map(|at| at.words_beside(usual))),
+                Cell::from(&m.code),
+            ];
+            let method = if alike { "" } else { m.method.as_str() };
+            table.row(cells, join("; ", &[method, &m.note]));
+        }
+        table
     }
 }

@@ -2,11 +2,12 @@
 
 use super::Route;
 use crate::{
-    RecordRef, Text, When,
+    Record, RecordRef, Text, When,
     body::Kind,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::{Lines, join, with_note},
+    page::{Mark, Page},
+    words::{join, with_note},
 };
 
 choice! {
@@ -73,19 +74,34 @@ impl Kind for MedicationGiven {
     }
 
     fn summary(&self) -> String {
-        let status = self.status.filter(|&s| s != Given::Given).map(|s| s.words()).unwrap_or_default();
-        join(", ", &[&join(" ", &[&self.medicine, &self.strength]), &self.dose, &status])
+        let status = self.status.filter(|&s| s != Given::Given).map(|s| s.words().to_uppercase());
+        let dose = join(", ", &[&join(" ", &[&self.medicine, &self.strength]), &self.dose]);
+        join(": ", &[&status.unwrap_or_default(), &dose])
     }
 
-    fn lines(&self, lines: &mut Lines) {
-        lines.add_some("Status", self.status);
-        lines.add("Medicine", join(" ", &[&with_note(&self.medicine, &self.code), &self.strength]));
-        lines.add("Dose", &self.dose);
-        lines.add_some("Route", self.route);
-        lines.add("Site", &self.site);
-        lines.add("Batch", &self.batch);
-        lines.add("Reason", &self.reason);
-        lines.add_some("Ended", self.ended.as_ref());
-        lines.add_some("Prescription", self.prescription);
+    fn page(&self, _: &Record, page: &mut Page) {
+        match self.status {
+            Some(Given::Given) | None => {}
+            Some(status) => {
+                let told = join(": ", &[&status.words().to_uppercase(), &self.reason]);
+                page.state(Mark::Warning, told);
+            }
+        }
+        let medicine = join(" ", &[&with_note(&self.medicine, &self.code), &self.strength]);
+        page.marked_field("Medicine", medicine, Mark::Strong);
+        page.field("Dose", &self.dose);
+        page.field_of("Route", self.route);
+        page.field("Site", &self.site);
+        match self.status {
+            Some(Given::Given) => page.field("Reason", &self.reason),
+            Some(_) => {}
+            None => page.field("Given", "not said whether it was"),
+        }
+        page.field("Batch", &self.batch);
+        page.field_of("Prescription", self.prescription);
+    }
+
+    fn when(&self, occurred: &When) -> String {
+        occurred.until(self.ended.as_ref())
     }
 }

@@ -2,11 +2,12 @@
 
 use super::{Side, TeamMember};
 use crate::{
-    Text, When,
+    Record, Text, When,
     body::Kind,
     check::{Checker, limits},
     choice::fields,
-    lines::{Lines, join},
+    page::{Mark, Page},
+    words::{join, with_note},
 };
 
 fields! {
@@ -65,20 +66,22 @@ impl Kind for Operation {
         join(", ", &[&self.procedure, &self.side_words()])
     }
 
-    fn lines(&self, lines: &mut Lines) {
-        lines.add("Procedure", join(" ", &[&self.procedure, &self.code]));
-        lines.add("Category", &self.category);
-        lines.add("Site", &self.site);
-        lines.add("Side", self.side_words());
-        lines.add("Indication", &self.indication);
-        lines.add_some("Started", self.started.as_ref());
-        lines.add_some("Ended", self.ended.as_ref());
-        lines.add_each("Team", &self.team, TeamMember::words);
-        lines.add("Anaesthesia", &self.anaesthesia);
-        lines.add("Report", &self.report);
-        lines.add("Outcome", &self.outcome);
-        lines.add("Complications", &self.complications);
-        lines.add("Implants", &self.implants);
+    fn page(&self, _: &Record, page: &mut Page) {
+        page.marked_field("Procedure", with_note(&self.procedure, &self.code), Mark::Strong);
+        page.marked_field("Side", self.side_words().to_uppercase(), Mark::Strong);
+        page.field("Site", &self.site);
+        page.field("Category", &self.category);
+        page.field("Indication", &self.indication);
+        page.field("Anaesthesia", &self.anaesthesia);
+        page.field("Outcome", &self.outcome);
+        page.prose("Complications", &self.complications);
+        page.prose("Implants", &self.implants);
+        page.prose("Report", &self.report);
+        TeamMember::table(&self.team, page);
+    }
+
+    fn when(&self, occurred: &When) -> String {
+        self.started.as_ref().unwrap_or(occurred).until(self.ended.as_ref())
     }
 }
 

@@ -1,11 +1,12 @@
 //! A prescription: medicines ordered, each with how it is to be taken.
 
 use crate::{
-    Text, When,
+    Record, Text, When,
     body::Kind,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::{Lines, join},
+    page::{Cell, Page, Role, Table},
+    words::join,
 };
 
 choice! {
@@ -102,19 +103,15 @@ impl PrescriptionItem {
         c.must(told, "instructions", "say which other route is meant");
     }
 
+    /// The name; of a medicine without a strength with the dose.
+    fn in_short(&self) -> String {
+        let dose = if self.strength.is_empty() { self.dose.as_str() } else { "" };
+        join(" ", &[&self.name(), dose])
+    }
+
     /// "Ramipril 5 mg tablet".
     fn name(&self) -> String {
         join(" ", &[&self.medicine, &self.strength, &self.form])
-    }
-
-    fn words(&self) -> String {
-        let route = self.route.map(|route| route.to_string()).unwrap_or_default();
-        let needed = if self.as_needed { "when needed" } else { "" };
-        let quantity =
-            if self.quantity.is_empty() { String::new() } else { format!("dispense {}", self.quantity) };
-        let taken = join(", ", &[&self.dose, &route, &self.frequency, needed, &self.duration, &quantity]);
-        let line = join(": ", &[&self.name(), &taken]);
-        join("\n", &[&line, &self.instructions])
     }
 }
 
@@ -132,15 +129,41 @@ impl Kind for Prescription {
     }
 
     fn summary(&self) -> String {
-        let names: Vec<String> = self.items.iter().map(PrescriptionItem::name).collect();
-        names.join(", ")
+        let names: Vec<String> = self.items.iter().map(PrescriptionItem::in_short).collect();
+        join(", ", &names.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    fn lines(&self, lines: &mut Lines) {
-        lines.add_each("Medicine", &self.items, PrescriptionItem::words);
-        lines.add("For", &self.indication);
-        lines.add("Category", &self.category);
-        lines.add_some("Valid until", self.valid_until.as_ref());
-        lines.add_some("Repeats", self.repeats);
+    fn page(&self, _: &Record, page: &mut Page) {
+        let mut table = Table::new([
+            ("Medicine", Role::Words),
+            ("Dose", Role::Words),
+            ("How often", Role::Words),
+            ("Route", Role::Words),
+            ("For how long", Role::Words),
+            ("Code", Role::Detail),
+        ]);
+        for item in &self.items {
+            let needed = if item.as_needed { "when needed" } else { "" };
+            let quantity =
+                if item.quantity.is_empty() { String::new() } else { format!("Dispense {}.", item.quantity) };
+            let cells = [
+                Cell::or(&item.name(), "not named"),
+                Cell::from(&item.dose),
+                join(", ", &[&item.frequency, needed]).into(),
+                Cell::of(item.route),
+                Cell::from(&item.duration),
+                Cell::from(&item.code),
+            ];
+            table.row(cells, join("\n", &[&quantity, &item.instructions]));
+        }
+        if self.items.is_empty() {
+            page.field("Medicine", "not said");
+        }
+        page.table(table);
+        page.section("");
+        page.field("For", &self.indication);
+        page.field_of("Repeats", self.repeats);
+        page.field_of("Valid until", self.valid_until.as_ref().map(When::words));
+        page.field("Category", &self.category);
     }
 }

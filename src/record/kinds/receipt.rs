@@ -1,11 +1,12 @@
 //! A receipt: what was charged, exactly, what was paid and what is due.
 
 use crate::{
-    Decimal, RecordRef, Text, When,
+    Decimal, Record, RecordRef, Text, When,
     body::Kind,
     check::{Checker, limits},
     choice::fields,
-    lines::{Lines, join, with_note},
+    page::{Cell, Mark, Page, Role, Table},
+    words::{join, with_note},
 };
 use std::cmp::Ordering;
 
@@ -92,20 +93,33 @@ impl Benefit {
         c.each("amounts", &self.amounts, |c, named| c.required("label", &named.label, limits::LINE));
     }
 
-    fn words(&self, currency: &str) -> String {
+    /// Its amounts in the currency that they are in.
+    fn table(&self, currency: &str, page: &mut Page) {
         let currency = if self.currency.is_empty() { currency } else { &self.currency };
-        let told = |what: &str, amount: Option<Decimal>| {
-            amount.map(|amount| join(" ", &[what, &amount.to_string(), currency])).unwrap_or_default()
+        let decided = join(": ", &[&join(", ", &["Insurance", &self.insurer]), &self.outcome]);
+        let mut table = amounts(&decided, currency);
+        let mut told = |what: &str, amount: Option<Decimal>| {
+            if amount.is_some() {
+                table.row([what.into(), Cell::default(), Cell::of(amount)], "");
+            }
         };
-        let mut parts = vec![
-            join(" ", &[&self.insurer, &self.outcome]),
-            told("handed in", self.submitted),
-            told("pays", self.paid),
-        ];
-        parts.extend(self.amounts.iter().map(|named| told(&named.label, Some(named.amount))));
-        parts.push(self.id.to_string());
-        join(", ", &parts.iter().map(String::as_str).collect::<Vec<_>>())
+        told("Handed in", self.submitted);
+        told("Paid by the insurer", self.paid);
+        for named in &self.amounts {
+            told(&named.label, Some(named.amount));
+        }
+        if table.rows.is_empty() {
+            page.field("Insurance", join(": ", &[&self.insurer, &self.outcome]));
+        }
+        page.table(table);
+        page.field("Decision", &self.id);
     }
+}
+
+/// An empty table of amounts in a currency.
+fn amounts(title: &str, currency: &str) -> Table {
+    let amount = join(" ", &["Amount", currency]);
+    Table::new([(title, Role::Words), ("Quantity", Role::Words), (&amount, Role::Number)])
 }
 
 impl ReceiptLine {
@@ -176,25 +190,52 @@ impl Kind for Receipt {
         join(", ", &[&join(": ", &[&self.number, &self.with_currency(self.total)]), &due])
     }
 
-    fn lines(&self, lines: &mut Lines) {
-        lines.add("Receipt", &self.number);
-        lines.add_each("Charged", &self.lines, |line| {
-            join(
-                ": ",
-                &[
-                    &with_note(&line.description, &join(" ", &[&line.code, &line.quantity])),
-                    &line.amount.map(|amount| self.with_currency(amount)).unwrap_or_default(),
+    fn page(&self, _: &Record, page: &mut Page) {
+        match self.due {
+            Some(due) if due.is_negative() => {
+                page.state(Mark::Warning, format!("Paid too much: {} due.", self.with_currency(due)));
+            }
+            Some(due) if due.compare(Decimal::ZERO) == Ordering::Greater => {
+                let by = self.due_by.as_ref().map(|by| format!(" by {}", by.words())).unwrap_or_default();
+                page.state(Mark::Warning, format!("{} due{by}.", self.with_currency(due)));
+            }
+            _ => {}
+        }
+        page.field("Receipt", &self.number);
+        page.field("Category", &self.category);
+        page.field("Payer", &self.payer);
+        let mut table = amounts("Charged", &self.currency);
+        for line in &self.lines {
+            let amount = line.amount.map_or_else(|| Cell::from("not given"), Cell::from);
+            table.row(
+                [
+                    Cell::or(&with_note(&line.description, &line.code), "not described"),
+                    Cell::from(&line.quantity),
+                    amount,
                 ],
-            )
-        });
-        lines.add("Total", self.with_currency(self.total));
-        let paid = self.paid.map(|paid| self.with_currency(paid)).unwrap_or_default();
-        lines.add("Paid", join(", ", &[&paid, &self.method]));
-        lines.add_some("Due", self.due.map(|due| self.with_currency(due)));
-        lines.add_some("Due by", self.due_by.as_ref());
-        lines.add("Payer", &self.payer);
-        lines.add("Category", &self.category);
-        lines.add_each("Insurance", &self.benefits, |benefit| benefit.words(&self.currency));
-        lines.add_some("For visit", self.visit);
+                "",
+            );
+        }
+        let mut total = |what: String, amount: Decimal| {
+            let mark = |cell: Cell| cell.marked(Mark::Strong);
+            table.total([mark(what.into()), Cell::default(), mark(amount.into())]);
+        };
+        total("Total".to_owned(), self.total);
+        if let Some(paid) = self.paid {
+            total(join(", ", &["Paid", &self.method]), paid);
+        }
+        if let Some(due) = self.due {
+            total("Due".to_owned(), due);
+        }
+        page.table(table);
+        if self.paid.is_none() {
+            page.field("Paid", join(", ", &["not recorded", &self.method]));
+        }
+        for benefit in &self.benefits {
+            page.section("");
+            benefit.table(&self.currency, page);
+        }
+        page.section("");
+        page.field_of("For visit", self.visit);
     }
 }

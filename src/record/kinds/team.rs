@@ -4,7 +4,7 @@ use crate::{
     Text,
     check::{Checker, limits},
     choice::fields,
-    lines::join,
+    page::{Cell, Page, Role, Table},
 };
 
 fields! {
@@ -23,8 +23,11 @@ impl TeamMember {
         c.required("name", &self.name, limits::NAME);
     }
 
-    /// "first assistant: Dr. Kim".
-    pub(crate) fn words(&self) -> String {
-        join(": ", &[&self.role, &self.name])
+    pub(crate) fn table(team: &[Self], page: &mut Page) {
+        let mut table = Table::new([("Team", Role::Words), ("Name", Role::Words)]);
+        for member in team {
+            table.row([Cell::from(&member.role), Cell::from(&member.name)], "");
+        }
+        page.table(table);
     }
 }

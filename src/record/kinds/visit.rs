@@ -2,11 +2,12 @@
 
 use super::{Diagnosis, TeamMember};
 use crate::{
-    Text, When,
+    Record, Text, When,
     body::Kind,
     check::{Checker, limits},
     choice::{choice, fields},
-    lines::{Lines, join, with_note},
+    page::Page,
+    words::{join, with_note},
 };
 
 choice! {
@@ -75,18 +76,23 @@ impl Kind for Visit {
     fn summary(&self) -> String {
         let found = Diagnosis::leading(&self.diagnoses);
         let why = if found.is_empty() { self.reason.to_string() } else { found };
-        join(": ", &[&self.visit_type, &why])
+        let class = class_words(self.class, &self.class_code);
+        let sort = if self.visit_type.is_empty() { class } else { self.visit_type.to_string() };
+        join(": ", &[&sort, &why])
     }
 
-    fn lines(&self, lines: &mut Lines) {
-        lines.add("Class", class_words(self.class, &self.class_code));
-        lines.add("Visit", &self.visit_type);
-        lines.add("Department", &self.department);
-        lines.add("Reason", &self.reason);
-        lines.add_some("Ended", self.ended.as_ref());
-        lines.add_each("Diagnosis", &self.diagnoses, Diagnosis::words);
-        lines.add("Notes", &self.notes);
-        lines.add("Follow-up", &self.follow_up);
-        lines.add_each("Team", &self.team, TeamMember::words);
+    fn page(&self, _: &Record, page: &mut Page) {
+        let class = class_words(self.class, &self.class_code);
+        page.field("Visit", join(", ", &[&self.visit_type, &class]));
+        page.field("Department", &self.department);
+        page.field("Reason", &self.reason);
+        Diagnosis::table(&self.diagnoses, page);
+        page.prose("Notes", &self.notes);
+        page.field("Follow-up", &self.follow_up);
+        TeamMember::table(&self.team, page);
+    }
+
+    fn when(&self, occurred: &When) -> String {
+        occurred.until(self.ended.as_ref())
     }
 }
