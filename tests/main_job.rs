@@ -6,22 +6,26 @@ use std::{fs, io::Write as _, process::Stdio};
 
 const WHY: [&str; 4] = ["--purpose", "treatment", "--reason", "test of the main job"];
 
-fn visit(summary: &str) -> String {
-    let record = json!({
+fn visit(summary: &str) -> Value {
+    json!({
         "v": 1,
         "kind": "visit",
         "occurred": "2026-11-20T09:30:00+01:00",
         "practitioner": {"name": "Dr Test"},
         "organization": "North",
         "body": {"class": "ambulatory", "visit_type": "unplanned visit", "reason": summary},
-    });
-    record.to_string()
+    })
 }
 
 /// The medical record number of some made-up patient: the demo says who it made.
 fn someone(demo: &Demo) -> String {
+    patient(demo, 0)
+}
+
+/// Another one for each test that adds records: others count theirs at the same time.
+fn patient(demo: &Demo, number: usize) -> String {
     let people: Value = serde_json::from_slice(&fs::read(demo.dir.join("people.json")).unwrap()).unwrap();
-    people[0]["mrn"].as_str().unwrap().to_owned()
+    people[number]["mrn"].as_str().unwrap().to_owned()
 }
 
 fn with<'a>(command: &'a [&'a str]) -> Vec<&'a str> {
@@ -41,18 +45,7 @@ fn a_record_of_one_branch_is_read_at_another_as_part_of_a_whole_verified_history
     assert!(branches.len() >= 2, "every made-up patient visits two branches: {branches:?}");
 
     // the nurse works at North, the supervisor at East
-    let mut add = demo
-        .command("ward", &with(&["record", "add", &mrn, "--file", "-", "--json"]))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    add.stdin.take().unwrap().write_all(visit("Sprained ankle on the ward stairs").as_bytes()).unwrap();
-    let output = add.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let added: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(added["receipts"].as_array().unwrap().len() >= 2, "custody of two branches at least: {added:#}");
+    let record = add(demo, &mrn, &visit("Sprained ankle on the ward stairs"));
 
     let after = demo.json("supervisor", &with(&["visits", &mrn]));
     assert_eq!(after["whole"], true);
@@ -61,14 +54,95 @@ fn a_record_of_one_branch_is_read_at_another_as_part_of_a_whole_verified_history
         .as_array()
         .unwrap()
         .iter()
-        .find(|row| row["record"] == added["record"])
+        .find(|row| row["record"] == record)
         .expect("the new record is in the history");
     assert_eq!(row["state"], "VERIFIED");
     assert_eq!(row["branch_name"], "North");
 
-    let record = added["record"].as_str().unwrap();
-    let shown = demo.json("supervisor", &with(&["record", "show", &mrn, "--record", record]));
+    let shown = demo.json("supervisor", &with(&["record", "show", &mrn, "--record", &record]));
     assert!(shown["content"].to_string().contains("Sprained ankle"), "{shown:#}");
+}
+
+/// Adds a record from standard input and returns its temporary ID.
+fn add(demo: &Demo, mrn: &str, record: &Value) -> String {
+    let mut add = demo
+        .command("ward", &with(&["record", "add", mrn, "--file", "-", "--json"]))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    add.stdin.take().unwrap().write_all(record.to_string().as_bytes()).unwrap();
+    let output = add.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let added: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(added["receipts"].as_array().unwrap().len() >= 2, "custody of two branches at least: {added:#}");
+    added["record"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_record_is_printed_as_a_page_and_its_document_comes_out_whole() {
+    let demo = demo::shared();
+    let mrn = patient(demo, 1);
+    // "%PDF\x00\xff" and two lines of text
+    let record = json!({
+        "v": 1,
+        "kind": "laboratory-result",
+        "occurred": "2026-11-20T09:30:00+01:00",
+        "practitioner": {"name": "Dr Test"},
+        "organization": "North",
+        "body": {"status": "final", "specimen": "venous blood", "measurements": [
+            {"test": "potassium", "value": "6.4", "unit": "mmol/L", "low": "3.5", "high": "5.1", "flag": "critical"},
+            {"test": "sodium", "value": "139", "unit": "mmol/L", "low": "135", "high": "145"},
+        ]},
+        "attachments": [
+            {"title": "curve", "content_type": "application/pdf", "data": "JVBERgD/"},
+            {"title": "letter", "content_type": "text/plain", "data": "b25lChtbMkp0d28="},
+        ],
+    });
+    let id = add(demo, &mrn, &record);
+    let show = ["record", "show", &mrn, "--record", &id];
+    let shown = demo.run("supervisor", &with(&show));
+    assert!(shown.status.success(), "{}", text(&shown.stderr));
+    let shown = text(&shown.stdout);
+    for line in [
+        "1 of 2 remarkable: potassium CRITICAL",
+        "When             2026-11-20 09:30 +01:00",
+        "Test       Value  Unit    Mark      Range",
+        "potassium    6.4  mmol/L  CRITICAL  3.5 to 5.1",
+        "sodium     139    mmol/L            135 to 145",
+        "Document 1: curve",
+        "Type             application/pdf, 6 bytes",
+        "  <U+001B>[2Jtwo",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("curve.pdf");
+    let out = [&show[..], &["--attachment", "1", "--out", file.to_str().unwrap()]].concat();
+    let written = demo.run("supervisor", &with(&out));
+    assert!(written.status.success(), "{}", text(&written.stderr));
+    assert_eq!(fs::read(&file).unwrap(), b"%PDF\x00\xff");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+
+    // never over another file, never a document that is not there
+    fs::write(&file, "mine").unwrap();
+    let again = demo.run("supervisor", &with(&out));
+    assert!(
+        !again.status.success() && text(&again.stderr).contains("cannot write"),
+        "{}",
+        text(&again.stderr)
+    );
+    assert_eq!(fs::read(&file).unwrap(), b"mine");
+    for number in ["0", "3"] {
+        let absent = folder.path().join("absent");
+        let out = [&show[..], &["--attachment", number, "--out", absent.to_str().unwrap()]].concat();
+        let refused = demo.run("supervisor", &with(&out));
+        assert!(!refused.status.success() && text(&refused.stderr).contains("it has 2"));
+        assert!(!absent.exists());
+    }
 }
 
 #[test]

@@ -8,13 +8,20 @@ use super::{
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::{io::Read as _, path::PathBuf, process::ExitCode};
-use wardline_client::{Progress, RowState};
+use std::{
+    io::{Read as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+use wardline_client::{Progress, Row, RowState};
+use wardline_crypto::Digest;
 use wardline_ledger::RecordId;
 use wardline_record::Record;
 
 /// Largest record file that is read, bytes.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
+/// Columns of a record's page: as wide as every terminal, and the same in every file.
+const COLUMNS: usize = 80;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -47,6 +54,12 @@ pub struct Show {
     /// The record's temporary ID (32 hex digits)
     #[arg(long, value_name = "ID")]
     record: RecordId,
+    /// Write this document of the record to a file, counted from 1
+    #[arg(long, value_name = "N", requires = "out")]
+    attachment: Option<usize>,
+    /// The file for the document; it must not exist yet
+    #[arg(long, value_name = "FILE", requires = "attachment")]
+    out: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -145,7 +158,26 @@ fn show(options: Show) -> Result<ExitCode> {
         .iter()
         .find(|row| row.record == options.record)
         .ok_or("this patient's list has no record of that ID")?;
-    if options.json {
+    if let (Some(number), Some(path)) = (options.attachment, &options.out) {
+        let bytes = document(row, number)?;
+        write_new(path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        let told = json!({
+            "record": row.record.to_string(),
+            "state": row.state.text(),
+            "attachment": number,
+            "bytes": bytes.len(),
+            "sha256": Digest::of(bytes).to_string(),
+            "file": path.display().to_string(),
+        });
+        if options.json {
+            output::json(&told)?;
+        } else {
+            output::text(&lookup::name_line(person))?;
+            let file = path.display();
+            let (state, size) = (row.state.text(), bytes.len());
+            output::text(&format!("{state} document {number}, {size} bytes: written to {file}"))?;
+        }
+    } else if options.json {
         let mut document = visits::row_document(row);
         if let Some(object) = document.as_object_mut() {
             object.insert("identity".into(), visits::identity_document(person));
@@ -158,13 +190,20 @@ fn show(options: Show) -> Result<ExitCode> {
     } else {
         output::text(&lookup::name_line(person))?;
         output::text(&format!(
-            "{} {} at {}",
+            "{} {} {} {}",
             row.state.text(),
             row.kind.map_or("record", |kind| kind.name()),
+            if row.opened.as_ref().is_none_or(Record::is_place_known) { "at" } else { "kept at" },
             row.branch_name
         ))?;
-        for (label, value) in row.opened.iter().flat_map(Record::lines) {
-            output::text(&format!("{label}: {value}"))?;
+        for note in &row.notes {
+            output::text(&format!("note: {note}"))?;
+        }
+        if let Some(record) = &row.opened {
+            let page = record.page(|document| Digest::of(document).to_string());
+            output::text("")?;
+            page.lines(COLUMNS).iter().try_for_each(|line| output::text(&line.text()))?;
+            output::text("")?;
         }
         if let Some(author) = row.author {
             output::text(&format!("stored by: staff {author}"))?;
@@ -172,9 +211,26 @@ fn show(options: Show) -> Result<ExitCode> {
         if let Some(version) = row.version.filter(|version| *version > 1) {
             output::text(&format!("version: {version}, what was kept first was replaced"))?;
         }
-        for note in &row.notes {
-            output::text(&format!("note: {note}"))?;
-        }
     }
     Ok(if row.state == RowState::Verified && person.is_some() { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
+}
+
+/// The bytes of a record's document, counted from 1.
+fn document(row: &Row, number: usize) -> Result<&[u8]> {
+    let record = row.opened.as_ref().ok_or("the record is not open, so its documents are not either")?;
+    let found = number.checked_sub(1).and_then(|at| record.attachments.get(at));
+    let count = record.attachments.len();
+    let found = found.ok_or_else(|| format!("the record has no document {number}, it has {count}"))?;
+    Ok(found.data.as_slice())
+}
+
+/// A new file that nobody else on the machine may read: it is a patient's.
+fn write_new(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }

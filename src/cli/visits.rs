@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use wardline_client::{AnswerState, BranchAnswer, History, Row, RowState, Wholeness};
-use wardline_record::Identity;
+use wardline_record::{Identity, Record};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -127,9 +127,10 @@ fn text(history: &History) -> Result<()> {
                     (date, record.practitioner.name.to_string(), record.summary())
                 },
             );
+            let known = row.opened.as_ref().is_none_or(Record::is_place_known);
             vec![
                 date,
-                row.branch_name.clone(),
+                if known { row.branch_name.clone() } else { "unknown".into() },
                 row.kind.map_or("-", |kind| kind.name()).into(),
                 doctor,
                 row.state.text().into(),

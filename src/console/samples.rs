@@ -5,6 +5,7 @@
 
 pub(crate) mod chain;
 pub(crate) mod data;
+mod kinds;
 
 use crate::{
     effects::Effect,
@@ -23,7 +24,7 @@ use crate::{
 use jiff::tz::TimeZone;
 use wardline_client::{Added, Overview, Progress, SearchOutcome};
 use wardline_ledger::{RecordId, StaffId};
-use wardline_policy::{Role, Roles};
+use wardline_policy::{RecordKind, Role, Roles};
 
 pub use chain::hostile_block;
 pub use data::{NOW_S, hostile_history, hostile_patient, hostile_text};
@@ -46,6 +47,19 @@ pub const NAMES: &[&str] = &[
     "history-not-proven",
     "record",
     "record-mismatch",
+    "record-visit",
+    "record-hospital-stay",
+    "record-prescription",
+    "record-medication-given",
+    "record-laboratory-result",
+    "record-laboratory-result-mono",
+    "record-imaging-report",
+    "record-allergy",
+    "record-condition",
+    "record-family-history",
+    "record-immunization",
+    "record-operation",
+    "record-receipt",
     "entry",
     "entry-mono",
     "entry-errors",
@@ -106,6 +120,7 @@ pub fn model(name: &str) -> Option<Model> {
             (0..5).for_each(|_| drop(press(&mut model, Key::Down)));
             model
         }
+        "history-imported" => with_imported_history(),
         "history-not-proven" => {
             let mut model = with_history(data::history_not_proven());
             press(&mut model, Key::Char('n'));
@@ -176,8 +191,29 @@ pub fn model(name: &str) -> Option<Model> {
             later(&mut model, seconds);
             model
         }
-        _ => return chain::model(name),
+        _ => return record_page(name).or_else(|| chain::model(name)),
     })
+}
+
+/// "record-allergy": the page of a record of this kind; with "-imported" of one that another system gave.
+fn record_page(name: &str) -> Option<Model> {
+    let kind = name.strip_prefix("record-")?;
+    let record = match kind.strip_suffix("-imported") {
+        Some(kind) => kinds::imported(kind_of(kind)?),
+        None => kinds::local(kind_of(kind)?),
+    };
+    let mut model = with_history(data::history_of(record));
+    press(&mut model, Key::Enter);
+    Some(model)
+}
+
+fn kind_of(name: &str) -> Option<RecordKind> {
+    RecordKind::ALL.iter().copied().find(|kind| kind.name() == name)
+}
+
+/// A history whose records all came from another system, one of each kind.
+fn with_imported_history() -> Model {
+    with_history(data::history_with(RecordKind::ALL.iter().map(|&kind| kinds::imported(kind))))
 }
 
 /// A locked console with four key files.

@@ -16,8 +16,25 @@ use ratatui::{buffer::Buffer, layout::Position, style::Color};
 use std::collections::BTreeSet;
 
 fn states() -> BTreeSet<&'static str> {
-    samples::NAMES.iter().map(|name| name.trim_end_matches("-mono")).collect()
+    samples::NAMES.iter().map(|name| name.trim_end_matches("-mono")).chain(IMPORTED).collect()
 }
+
+/// States of records from elsewhere, odd in every way: tested like the others, not pictured.
+const IMPORTED: [&str; 13] = [
+    "history-imported",
+    "record-visit-imported",
+    "record-hospital-stay-imported",
+    "record-prescription-imported",
+    "record-medication-given-imported",
+    "record-laboratory-result-imported",
+    "record-imaging-report-imported",
+    "record-allergy-imported",
+    "record-condition-imported",
+    "record-family-history-imported",
+    "record-immunization-imported",
+    "record-operation-imported",
+    "record-receipt-imported",
+];
 
 fn state(name: &str, size: (u16, u16)) -> Model {
     let mut model = samples::model(name).unwrap();
@@ -61,6 +78,21 @@ fn the_main_screens_at_other_sizes() {
             "transaction",
         ] {
             insta::assert_snapshot!(format!("{}x{} {name}", size.0, size.1), shown(&state(name, size)));
+        }
+    }
+}
+
+#[test]
+fn the_pages_with_tables_at_other_sizes() {
+    for size in [(132, 43), (40, 10)] {
+        for kind in ["prescription", "laboratory-result", "family-history", "receipt"] {
+            for name in [format!("record-{kind}"), format!("record-{kind}-imported")] {
+                let mut model = state(&name, size);
+                if size.1 == 10 {
+                    press(&mut model, Key::PageDown);
+                }
+                insta::assert_snapshot!(format!("{}x{} {name}", size.0, size.1), shown(&model));
+            }
         }
     }
 }

@@ -17,6 +17,12 @@ use crate::{
 
 /// Takes one message.
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
+    let effects = take(model, message);
+    record::prepare(model);
+    effects
+}
+
+fn take(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Key(key) => key_pressed(model, key),
         Message::Paste(text) => {

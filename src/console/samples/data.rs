@@ -326,7 +326,21 @@ fn rows() -> Vec<Row> {
 
 /// A whole history.
 pub fn history() -> History {
-    let rows = rows();
+    history_of_rows(rows())
+}
+
+/// A whole history of these records, kept at North.
+pub fn history_with(records: impl IntoIterator<Item = Record>) -> History {
+    let rows = (0..).zip(records).map(|(number, record)| row(number, 1, RowState::Verified, record));
+    history_of_rows(rows.collect())
+}
+
+/// A whole history of one record.
+pub fn history_of(record: Record) -> History {
+    history_with([record])
+}
+
+fn history_of_rows(rows: Vec<Row>) -> History {
     History {
         patient: patient_id(),
         identity: Some(patient()),

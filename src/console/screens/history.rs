@@ -132,6 +132,7 @@ pub fn fetched(model: &mut Model, ticket: Ticket, outcome: Outcome<Box<History>>
             }
             screen.error = None;
             screen.history = Some(*history);
+            model.record.forget();
         }
         Err(why) => {
             screen.error = Some(why.clone());
@@ -276,11 +277,15 @@ pub fn wholeness(history: &History) -> (String, Tone) {
 fn cells(row: &Row) -> Vec<Cell> {
     let record = row.opened.as_ref();
     let date = record.map_or_else(|| "-".into(), |record| day(record.occurred.as_str()));
-    let doctor = record.map_or_else(|| "-".into(), |record| record.practitioner.name.to_string());
-    let summary = record.map_or_else(String::new, |record| record.summary());
-    let branch = if row.branch_name.is_empty() { "-".into() } else { row.branch_name.clone() };
+    let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let doctor = or_dash(record.map_or("", |record| &record.practitioner.name));
+    let summary = record.map_or_else(String::new, Record::summary);
+    let known = record.is_none_or(Record::is_place_known);
+    let branch = if known { or_dash(&row.branch_name) } else { "unknown".into() };
     let kind = row.kind.map_or("-", kind_word).to_owned();
-    let mut cells: Vec<Cell> = [date, branch, kind, doctor, summary].map(|text| (text, Tone::Plain)).into();
+    let mut cells: Vec<Cell> = [date, branch, kind, doctor].map(|text| (text, Tone::Plain)).into();
+    let withdrawn = record.is_some_and(Record::is_withdrawn);
+    cells.push((summary, if withdrawn { Tone::Bad } else { Tone::Plain }));
     cells.push((row.state.text().into(), tone(row.state)));
     cells
 }
@@ -334,8 +339,7 @@ pub fn meaning(state: RowState) -> &'static str {
 fn draw_detail(canvas: &mut Canvas<'_>, area: Rect, selected: &Row, at: usize, count: usize) {
     let position = format!("{} of {count} ", at + 1);
     let line = canvas.write_right(row(area, 0), &position, Tone::Quiet);
-    let in_full = |record: &Record| format!("{}: {}", record.practitioner.name, record.summary());
-    let summary = selected.opened.as_ref().map_or_else(String::new, in_full);
+    let summary = selected.opened.as_ref().map_or_else(String::new, |record| in_full(record, selected));
     let mut texts = Vec::new();
     if selected.state != RowState::Verified {
         texts.push(format!("{}: {}", selected.state.text(), meaning(selected.state)));
@@ -353,4 +357,16 @@ fn draw_detail(canvas: &mut Canvas<'_>, area: Rect, selected: &Row, at: usize, c
         let second = if text.is_empty() { lines.get(1).map_or("", String::as_str) } else { &text };
         canvas.write(row(area, 1), second, if text.is_empty() { Tone::Plain } else { tone });
     }
+}
+
+/// "Dr. Okafor: control, hypertension"; of a record without a place, who keeps it.
+fn in_full(record: &Record, selected: &Row) -> String {
+    let who = [record.practitioner.name.as_str(), ": "].concat();
+    let who = if record.practitioner.name.is_empty() { "" } else { &who };
+    let kept = if record.is_place_known() {
+        String::new()
+    } else {
+        format!(" (place not known, kept at {})", selected.branch_name)
+    };
+    format!("{who}{}{kept}", record.summary())
 }

@@ -1,4 +1,9 @@
-//! Record: all fields of one record, then where it came from and what it rests on.
+//! Record: the page of one record, then where it came from and what it rests on.
+//!
+//! The page is laid out when the record is opened or the terminal changes its size, not when it is drawn: a record may
+//! be long, and a key must not wait for it.
+
+mod provenance;
 
 use super::history::{HistoryScreen, kind_word, meaning, tone};
 use crate::{
@@ -7,23 +12,63 @@ use crate::{
     model::{Model, Screen},
     theme::Tone,
     widgets::{
-        canvas::{Canvas, below, indent, left, row, wrap},
+        canvas::{Canvas, below, indent, row},
         patient,
         table::moved,
     },
 };
 use ratatui::layout::Rect;
-use wardline_client::{History, Row};
+use wardline_client::{History, Row, RowState};
 use wardline_crypto::Digest;
-
-/// Columns of the labels.
-const LABEL: u16 = 17;
+use wardline_ledger::RecordId;
+use wardline_record::{
+    Page,
+    layout::Line,
+    page::{Mark, Statement},
+};
 
 /// The screen's state; which record is open is the history's selection.
 #[derive(Debug, Default)]
 pub struct RecordScreen {
     /// First line that is shown.
     pub scroll: usize,
+    shown: Option<Shown>,
+}
+
+/// A record's page, laid out.
+#[derive(Debug)]
+struct Shown {
+    record: RecordId,
+    page: Page,
+    columns: u16,
+    lines: Vec<Line>,
+}
+
+impl RecordScreen {
+    /// Forgets the page: the records were fetched again, and what is to be said of this one may have changed.
+    pub fn forget(&mut self) {
+        self.shown = None;
+    }
+}
+
+/// Lays the open record out, if it is not; forgets it when none is open.
+pub fn prepare(model: &mut Model) {
+    let Some((open, _)) =
+        model.history.as_ref().filter(|_| model.screen == Screen::Record).and_then(open_row)
+    else {
+        model.record.forget();
+        return;
+    };
+    let columns = text_area(crate::draw::body_of(model.size)).width;
+    let before = model.record.shown.take().filter(|shown| shown.record == open.record);
+    model.record.shown = Some(match before {
+        Some(shown) if shown.columns == columns => shown,
+        before => {
+            let page = before.map_or_else(|| page(open), |shown| shown.page);
+            let lines = page.lines(usize::from(columns));
+            Shown { record: open.record, page, columns, lines }
+        }
+    });
 }
 
 /// What an action does here.
@@ -58,89 +103,103 @@ fn open_row(screen: &HistoryScreen) -> Option<(&Row, &History)> {
     Some((history.rows.get(screen.selected)?, history))
 }
 
+/// Lines from which there is room for a line across the screen.
+const ROOMY: u16 = 12;
+
+/// The line over the page: under the patient, and under a line across where there is room.
+fn head_at(area: Rect) -> u16 {
+    patient::LINES + u16::from(area.height >= ROOMY)
+}
+
 fn text_area(area: Rect) -> Rect {
-    indent(below(area, patient::LINES + 2), 1)
+    indent(below(area, head_at(area) + 1), 1)
 }
 
 /// Draws the screen.
 pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     let Some(screen) = &model.history else { return };
     patient::draw(canvas, area, &screen.identity, screen.history.as_ref(), model.now_s, &model.zone);
-    canvas.rule(row(area, patient::LINES));
+    if area.height >= ROOMY {
+        canvas.rule(row(area, patient::LINES));
+    }
     let Some((open, history)) = open_row(screen) else { return };
 
     let inside = text_area(area);
     let lines = lines(model, open, history, inside.width);
-    let last = lines.len().min(model.record.scroll + usize::from(inside.height));
-    let mut head = indent(row(area, patient::LINES + 1), 1);
-    if lines.len() > usize::from(inside.height) {
-        let position = format!(" lines {}-{last} of {} ", model.record.scroll + 1, lines.len());
+    let position = (lines.len() > usize::from(inside.height)).then(|| {
+        let last = lines.len().min(model.record.scroll + usize::from(inside.height));
+        format!(" {}-{last} of {} ", model.record.scroll + 1, lines.len())
+    });
+    draw_head(canvas, indent(row(area, head_at(area)), 1), open, position);
+
+    let shown = lines.iter().skip(model.record.scroll).take(usize::from(inside.height));
+    for (at, line) in shown.enumerate() {
+        let mut place = row(inside, u16::try_from(at).unwrap_or(u16::MAX));
+        for (text, mark) in &line.spans {
+            place = canvas.write(place, text, tone_of(*mark));
+        }
+    }
+    canvas.set_cursor(inside.x, inside.y);
+}
+
+/// How far the record can be trusted, what it is, and which lines of it are shown. The state stands first: it is not cut.
+fn draw_head(canvas: &mut Canvas<'_>, mut head: Rect, open: &Row, position: Option<String>) {
+    if let Some(position) = position {
         head = canvas.write_right(head, &position, Tone::Quiet);
     }
     let kind = open.kind.map_or("record of unknown kind", kind_word);
-    let rest = canvas.write(head, &format!("{kind} at {}  ", open.branch_name), Tone::Strong);
-    let rest = canvas.write(rest, open.state.text(), tone(open.state));
+    let kept = if provenance::is_place_known(open) { "at" } else { "kept at" };
+    let rest = canvas.write(head, open.state.text(), tone(open.state));
+    let rest = canvas.write(indent(rest, 1), &format!("{kind} {kept} {}", open.branch_name), Tone::Strong);
     canvas.write(rest, &format!(": {}", meaning(open.state)), Tone::Plain);
+}
 
-    let area = inside;
-    let shown = lines.iter().skip(model.record.scroll).take(usize::from(area.height));
-    for (at, (label, text, tone)) in shown.enumerate() {
-        let line = row(area, u16::try_from(at).unwrap_or(u16::MAX));
-        canvas.write(left(line, LABEL), label, Tone::Quiet);
-        canvas.write(indent(line, LABEL), text, *tone);
+/// How the marks of a page look.
+const fn tone_of(mark: Mark) -> Tone {
+    match mark {
+        Mark::Label => Tone::Quiet,
+        Mark::Plain => Tone::Plain,
+        Mark::Strong => Tone::Strong,
+        Mark::Good => Tone::Good,
+        Mark::Warning => Tone::Warning,
+        Mark::Alarm => Tone::Bad,
     }
-    canvas.set_cursor(area.x, area.y);
 }
 
-/// A digest that fits beside its label at 80 columns, broken in the middle and not before its last digit.
-fn in_two_lines(digest: Digest) -> String {
-    let text = digest.to_string();
-    text.split_at_checked(32).map_or(text.clone(), |(head, tail)| format!("{head}\n{tail}"))
+/// The record's own page, with what is to be known of its state before it.
+fn page(open: &Row) -> Page {
+    let mut page = open
+        .opened
+        .as_ref()
+        .map_or_else(Page::default, |record| record.page(|document| Digest::of(document).to_string()));
+    let mark = if tone(open.state) == Tone::Bad { Mark::Alarm } else { Mark::Warning };
+    let mark = if open.state == RowState::Verified { Mark::Plain } else { mark };
+    let closed = open.opened.is_none().then_some("This record is not open here; the line above says why.");
+    let notes = closed.into_iter().chain(open.notes.iter().map(String::as_str));
+    let notes: Vec<_> = notes.map(|text| Statement { mark, text: text.to_owned() }).collect();
+    page.statements.splice(0..0, notes);
+    page
 }
 
-/// The whole page, wrapped: label, text, tone.
-fn lines(model: &Model, open: &Row, history: &History, columns: u16) -> Vec<(String, String, Tone)> {
-    let columns = columns.saturating_sub(LABEL);
-    let mut lines = Vec::new();
-    let mut add = |label: &str, value: &str, tone: Tone| {
-        for (at, text) in wrap(value, columns).into_iter().enumerate() {
-            lines.push((if at == 0 { label.to_owned() } else { String::new() }, text, tone));
-        }
+/// The whole page, laid out: the record, then its provenance.
+fn lines<'a>(
+    model: &'a Model,
+    open: &Row,
+    history: &History,
+    columns: u16,
+) -> Vec<std::borrow::Cow<'a, Line>> {
+    use std::borrow::Cow;
+    let shown = model.record.shown.as_ref();
+    let mut lines: Vec<Cow<'a, Line>> = match shown.filter(|shown| shown.record == open.record) {
+        Some(shown) if shown.columns == columns => shown.lines.iter().map(Cow::Borrowed).collect(),
+        Some(shown) => shown.page.lines(usize::from(columns)).into_iter().map(Cow::Owned).collect(),
+        None => page(open).lines(usize::from(columns)).into_iter().map(Cow::Owned).collect(),
     };
-    match &open.opened {
-        Some(record) => record.lines().iter().for_each(|(label, value)| add(label, value, Tone::Plain)),
-        None => add("", "This record is not open here; the line above says why.", Tone::Warning),
-    }
-    for note in &open.notes {
-        add("Note", note, tone(open.state));
-    }
-    add("", "", Tone::Plain);
-    let branch = if open.branch_name.is_empty() { "not known" } else { &open.branch_name };
-    add("Made at", branch, Tone::Plain);
-    if let Some(author) = open.author {
-        add("Stored by", &format!("staff {author}"), Tone::Plain);
-    }
-    if let Some(version) = open.version.filter(|version| *version > 1) {
-        add("Version", &format!("{version}: what was kept first was replaced"), Tone::Warning);
-    }
-    let from = open.opened_from.map(|from| {
-        let answer = history.branches.iter().find(|answer| answer.branch == from);
-        answer.map_or_else(|| format!("branch {from}"), |answer| answer.name.clone())
-    });
-    add("Opened from", from.as_deref().unwrap_or("-"), Tone::Plain);
-    let height =
-        open.main_height.map_or_else(|| "not agreed yet".into(), |height| format!("height {height}"));
-    add("Main chain", &format!("{height} (verified to {})", history.main_height), Tone::Plain);
-    add("Side chain", &format!("link proven at height {}", history.side_height), Tone::Plain);
-    add("Temporary ID", &open.record.to_string(), Tone::Plain);
-    add("Pointer", &open.pointer.map_or_else(|| "-".into(), in_two_lines), Tone::Plain);
-    add(
-        "Lookup",
-        &format!("{} at side chain height {}", history.lookup.id, history.lookup.height),
-        Tone::Plain,
-    );
-    for trouble in patient::troubles(&history.branches, model.now_s, &model.zone) {
-        add("Branches", &trouble, Tone::Warning);
-    }
+    let rest = provenance::page(open, history, model.now_s, &model.zone);
+    lines.push(Cow::Owned(Line::default()));
+    lines.extend(rest.lines(usize::from(columns)).into_iter().map(Cow::Owned));
     lines
 }
+
+#[cfg(test)]
+mod tests;

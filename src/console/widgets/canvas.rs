@@ -148,51 +148,12 @@ pub fn left(area: Rect, n: u16) -> Rect {
 
 /// Breaks text into safe lines of at most `columns`, between words where it can.
 pub fn wrap(text: &str, columns: u16) -> Vec<String> {
-    let columns = usize::from(columns.max(1));
-    let mut out = Vec::new();
-    for line in sanitise::lines(text) {
-        let mut current = String::new();
-        for word in line.split_inclusive(' ') {
-            if !current.is_empty() && current.width() + word.trim_end().width() > columns {
-                out.push(std::mem::take(&mut current).trim_end().to_owned());
-            }
-            current.push_str(word);
-            while current.trim_end().width() > columns {
-                let head = head_of(&current, columns);
-                let rest = current.split_off(head);
-                out.push(std::mem::replace(&mut current, rest));
-            }
-        }
-        out.push(current.trim_end().to_owned());
-    }
-    out
-}
-
-/// Length in bytes of the longest beginning that fits; at least one character.
-fn head_of(text: &str, columns: usize) -> usize {
-    let mut end = 0;
-    for (at, c) in text.char_indices() {
-        let next = at + c.len_utf8();
-        if end > 0 && text.get(..next).is_some_and(|head| head.width() > columns) {
-            break;
-        }
-        end = next;
-    }
-    end
+    wardline_record::wrap(text, usize::from(columns))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_kept_whole_and_long_ones_broken() {
-        assert_eq!(wrap("chest pain since Monday", 11), ["chest pain", "since", "Monday"]);
-        assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
-        assert_eq!(wrap("one\ntwo", 20), ["one", "two"]);
-        assert_eq!(wrap("陳美玲陳", 4), ["陳美", "玲陳"]);
-        assert_eq!(wrap("", 4), [""]);
-    }
 
     #[test]
     fn nothing_is_written_outside() {

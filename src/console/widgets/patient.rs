@@ -6,20 +6,25 @@ use super::canvas::{Canvas, indent, row};
 use crate::{theme::Tone, when::clock_time};
 use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
+use std::collections::BTreeSet;
 use wardline_client::{AnswerState, BranchAnswer, History, Wholeness};
 use wardline_policy::RecordKind;
-use wardline_record::{Allergy, Body, Finding, Identity, Severity};
+use wardline_record::{Allergy, AllergyCategory, Body, Finding, Identity, Severity};
 
 /// Lines that [`draw`] takes.
 pub const LINES: u16 = 3;
 
 /// What is known about allergies, from the records that could be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allergies {
     /// What the patient reacts to, the worst first, each once.
     pub present: Vec<(Option<Severity>, String)>,
-    /// Whether a record says that none is known (and nothing says otherwise).
-    pub none_known: bool,
+    /// What records say is none known: of everything, or of one sort.
+    pub none_known: Vec<Option<AllergyCategory>>,
+    /// Whether a record says that nobody asked.
+    pub not_asked: bool,
+    /// Records that their source took back or refuted.
+    pub refuted: usize,
     /// Records that could not be opened and are, or may be, of allergies.
     pub closed: usize,
     /// Whether records may be missing.
@@ -30,15 +35,14 @@ impl Allergies {
     /// Reads them out of a history.
     pub fn of(history: &History) -> Self {
         let rows = history.rows.iter().filter(|row| row.kind.is_none_or(|kind| kind == RecordKind::Allergy));
-        let mut found = Self {
-            present: Vec::new(),
-            none_known: false,
-            closed: 0,
-            incomplete: !matches!(history.whole, Wholeness::Proven { .. }),
-        };
+        let mut found =
+            Self { incomplete: !matches!(history.whole, Wholeness::Proven { .. }), ..Self::default() };
         for row in rows {
-            match row.opened.as_ref().map(|record| &record.body) {
-                Some(Body::Allergy(allergy)) => found.add(allergy),
+            match row.opened.as_ref().map(|record| (record, &record.body)) {
+                Some((record, Body::Allergy(allergy))) if record.is_withdrawn() || allergy.is_refuted() => {
+                    found.refuted += 1;
+                }
+                Some((_, Body::Allergy(allergy))) => found.add(allergy),
                 Some(_) => {}
                 None => found.closed += 1,
             }
@@ -55,10 +59,14 @@ impl Allergies {
 
     fn add(&mut self, allergy: &Allergy) {
         match allergy.finding {
-            Some(Finding::NoneKnown) => self.none_known = true,
-            Some(Finding::NotAsked) => {}
+            Some(Finding::NoneKnown) => self.none_known.push(allergy.category),
+            Some(Finding::NotAsked) => self.not_asked = true,
             Some(Finding::Present) | None => {
-                let entry = (allergy.severity, allergy.substance.to_string());
+                let substance =
+                    if allergy.substance.is_empty() { "not named" } else { allergy.substance.as_str() };
+                let over =
+                    if allergy.is_active() { String::new() } else { format!(" ({})", allergy.activity) };
+                let entry = (allergy.severity, format!("{substance}{over}"));
                 if !self.present.contains(&entry) {
                     self.present.push(entry);
                 }
@@ -79,11 +87,29 @@ impl Allergies {
             unknown.push("records may be missing".to_owned());
         }
         match (self.present.as_slice(), unknown.as_slice()) {
-            ([], []) if self.none_known => ("none known".to_owned(), Tone::Good),
-            ([], []) => ("not recorded".to_owned(), Tone::Warning),
+            ([], []) => self.nothing_present(),
             ([], unknown) => (format!("UNKNOWN: {}", unknown.join("; ")), Tone::Bad),
             (present, _) => (self.in_a_line(present), Tone::Bad),
         }
+    }
+
+    /// Every record could be read, and none says that there is one: who was asked, and about what.
+    fn nothing_present(&self) -> (String, Tone) {
+        let refuted = match self.refuted {
+            0 => String::new(),
+            refuted => format!("; {refuted} refuted or withdrawn"),
+        };
+        let (text, tone) = match self.none_known.as_slice() {
+            [] if self.not_asked => ("not asked".to_owned(), Tone::Warning),
+            [] => ("not recorded".to_owned(), Tone::Warning),
+            known if known.contains(&None) => ("none known".to_owned(), Tone::Good),
+            known => {
+                let sorts: BTreeSet<_> = known.iter().flatten().map(|sort| sort.words()).collect();
+                let sorts = sorts.into_iter().collect::<Vec<_>>().join(", ");
+                (format!("none known of {sorts}, others not recorded"), Tone::Warning)
+            }
+        };
+        (format!("{text}{refuted}"), tone)
     }
 
     /// "penicillin (severe), and 1 that cannot be opened". Of several the numbers come first, so that a line that is
@@ -153,18 +179,25 @@ pub fn draw(
     }
 }
 
-/// "born 1980-02-03, female, North 00123".
+/// "born 1980-02-03, female, North 00123"; that the patient died comes first.
 pub fn particulars(identity: &Identity) -> String {
+    let died = identity.died.as_ref().map(|died| format!("DIED {}", died.words()));
     let born = identity.birth_date.as_ref().map(|date| format!("born {date}"));
     let sex = identity.sex.map(|sex| sex.words());
     let numbers = numbers(identity);
-    let parts = [born.unwrap_or_else(|| "birth date unknown".into()), sex.unwrap_or_default(), numbers];
+    let born = born.unwrap_or_else(|| "birth date unknown".into());
+    let parts = [died.unwrap_or_default(), born, sex.unwrap_or_default(), numbers];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-/// "North 00123, South 8831".
+/// "North 00123, South 8831". Of a system that is named by a URL the last part, so that the number keeps its room.
 pub fn numbers(identity: &Identity) -> String {
-    let numbers: Vec<_> = identity.mrns.iter().map(|mrn| format!("{} {}", mrn.system, mrn.value)).collect();
+    let named = |system: &str| match system.split_once("://") {
+        Some((_, rest)) => rest.trim_end_matches('/').rsplit('/').next().unwrap_or(rest).to_owned(),
+        None => system.to_owned(),
+    };
+    let numbers: Vec<_> =
+        identity.mrns.iter().map(|mrn| format!("{} {}", named(&mrn.system), mrn.value)).collect();
     numbers.join(", ")
 }
 
