@@ -8,6 +8,7 @@ use crate::{
     session::Session,
     tls,
 };
+use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     sync::{
@@ -251,12 +252,12 @@ impl Branch {
 
     /// A signed request without a body.
     pub(crate) async fn get<R: Answer>(self: &Arc<Self>, target: Target) -> Result<R, BranchError> {
-        self.in_time(Duration::ZERO, target, Vec::new(), Some(Duration::ZERO)).await
+        self.in_time(Duration::ZERO, target, Bytes::new(), Some(Duration::ZERO)).await
     }
 
     /// The same, asked once: a branch that is busy or behind is not asked again, since that is the answer.
     pub(crate) async fn look<R: Answer>(self: &Arc<Self>, target: Target) -> Result<R, BranchError> {
-        self.in_time(Duration::ZERO, target, Vec::new(), None).await
+        self.in_time(Duration::ZERO, target, Bytes::new(), None).await
     }
 
     /// A signed request with a JSON body.
@@ -265,7 +266,21 @@ impl Branch {
         target: Target,
         body: &B,
     ) -> Result<R, BranchError> {
-        let bytes = serde_json::to_vec(body).map_err(|error| BranchError::Malformed(error.to_string()))?;
+        self.send(target, Self::body(body)).await
+    }
+
+    /// A request's body as JSON.
+    pub(crate) fn body<B: Serialize>(body: &B) -> Bytes {
+        // The shapes of the wire have text keys and whole numbers only, which always can be written.
+        serde_json::to_vec(body).unwrap_or_default().into()
+    }
+
+    /// A signed request with a body that is JSON already.
+    pub(crate) async fn send<R: Answer>(
+        self: &Arc<Self>,
+        target: Target,
+        bytes: Bytes,
+    ) -> Result<R, BranchError> {
         // Large envelopes get a second more for every MiB: a slow line is not silence.
         let extra = Duration::from_millis((bytes.len() / 1024) as u64);
         self.in_time(extra, target, bytes, Some(extra)).await
@@ -287,9 +302,10 @@ impl Branch {
     pub(crate) async fn wait<R: DeserializeOwned>(
         &self,
         target: Target,
+        body: Bytes,
         held: Duration,
     ) -> Result<R, BranchError> {
-        self.heard(self.deadline + held, self.asked(&self.waits, target, Vec::new(), Some(held))).await
+        self.heard(self.deadline + held, self.asked(&self.waits, target, body, Some(held))).await
     }
 
     /// Asks with the deadline and `extra` to it. Of a branch that was silent last time the answer is waited for only
@@ -298,7 +314,7 @@ impl Branch {
         self: &Arc<Self>,
         extra: Duration,
         target: Target,
-        body: Vec<u8>,
+        body: Bytes,
         patience: Option<Duration>,
     ) -> Result<R, BranchError> {
         let limit = self.deadline + extra;
@@ -345,7 +361,7 @@ impl Branch {
         &self,
         slots: &Semaphore,
         target: Target,
-        body: Vec<u8>,
+        body: Bytes,
         patience: Option<Duration>,
     ) -> Result<R, BranchError> {
         let _slot = slots.acquire().await.map_err(|_| BranchError::Unreachable)?;
@@ -389,7 +405,7 @@ impl Branch {
     async fn send_signed(
         &self,
         target: &Target,
-        body: &[u8],
+        body: &Bytes,
         boot: &BootNonce,
     ) -> Result<Vec<u8>, BranchError> {
         let route = target.route.route();
@@ -413,7 +429,7 @@ impl Branch {
             wardline_wire::Method::Put => self.http.put(url),
         };
         if !body.is_empty() {
-            request = request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.to_vec());
+            request = request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.clone());
         }
         let request = request
             .header(header_name::GRANT, self.session.grant_text())
@@ -421,12 +437,12 @@ impl Branch {
             .header(header_name::MIN_MAIN, min_main)
             .header(header_name::MIN_SIDE, min_side)
             .header(header_name::SIGNATURE, signature);
-        self.send(request).await
+        self.heard_back(request).await
     }
 
     async fn greet(&self) -> Result<Hello, BranchError> {
         let url = format!("{}{}", self.url, RouteId::Hello.route().path);
-        let hello: Hello = parse(&self.send(self.http.get(url)).await?)?;
+        let hello: Hello = parse(&self.heard_back(self.http.get(url)).await?)?;
         if hello.network != self.network {
             return Err(BranchError::Malformed("for another network".to_owned()));
         }
@@ -439,7 +455,7 @@ impl Branch {
         Ok(hello)
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, BranchError> {
+    async fn heard_back(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, BranchError> {
         let mut response = request.send().await.map_err(|error| self.transport(&error))?;
         let now_s = self.clock.now_s();
         self.with_seen(|seen| {

@@ -136,6 +136,9 @@ pub enum ClientError {
         /// What is safe, and what to do.
         safe: String,
     },
+    /// Something else is agreed or kept under a record's identifier.
+    #[error("record `{0}`: another content or another author's record is kept under this identifier")]
+    Conflict(wardline_ledger::RecordId),
     /// Sealing failed on this machine.
     #[error("cannot be sealed on this machine: {0}")]
     Seal(String),

@@ -6,6 +6,7 @@ use crate::{
     group::{Group, Inner},
     race::none_of,
 };
+use bytes::Bytes;
 use std::{
     collections::BTreeSet,
     sync::Arc,
@@ -16,7 +17,7 @@ use wardline_ledger::{Canonical, Chain, Transaction, TxId};
 use wardline_wire::{FINALITY_WAIT_MS_MAX, Finality, RouteId, Submission, Submitted};
 
 /// Longest wait for a transaction to become final.
-const AGREE: Duration = Duration::from_secs(30);
+pub(crate) const AGREE: Duration = Duration::from_secs(30);
 /// How long to wait at one branch before handing it in at another too, which may have the better connections.
 const AT_ONE_BRANCH: Duration = Duration::from_secs(5);
 
@@ -126,7 +127,7 @@ impl Inner {
             let held = if refusal.is_some() { Duration::ZERO } else { left };
             let wait_ms = u64::try_from(held.as_millis()).unwrap_or(u64::MAX).min(FINALITY_WAIT_MS_MAX);
             let target = Target::with(finality, id).query(&[("wait_ms", wait_ms)]);
-            let word: Result<Finality, BranchError> = branch.wait(target, held).await;
+            let word: Result<Finality, BranchError> = branch.wait(target, Bytes::new(), held).await;
             if let Ok(Finality::Final { header, certificate, index, inclusion }) = word {
                 let certificate = certificate.as_ref().map(|bytes| bytes.0.as_slice());
                 let known =

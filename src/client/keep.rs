@@ -1,30 +1,26 @@
 //! Keeping a record: seal, copy, link, agree. Nothing is called kept before it is durable and verified here.
 
 use crate::{
-    branch::{Branch, Target},
-    enrol::next,
+    branch::Branch,
     error::ClientError,
     group::{Group, Inner, heavy, locked},
-    seal::{Sealed, seal_record},
+    seal::{FIRST_VERSION, Sealed, seal_record},
 };
-use futures::{StreamExt, stream::FuturesUnordered};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::sync::mpsc::UnboundedSender;
-use wardline_crypto::{Digest, OsEntropy};
+use wardline_crypto::{AgreementPublic, Digest, OsEntropy, Suite};
 use wardline_ledger::{
-    Assent, Body, BranchId, Canonical, Chain, Custody, Link, PatientId, Receipt, RecordId, Storage,
-    Transaction,
+    Assent, Body, Chain, Link, NetworkId, PatientId, Receipt, RecordId, Storage, Transaction,
 };
 use wardline_record::Record;
-use wardline_wire::{KeepRecord, RecordKept, RouteId};
 
 /// How long branches that have not answered are waited for once enough have.
 pub(crate) const GRACE: Duration = Duration::from_millis(300);
-/// Records or enrolments under way at once when there are many.
+/// Enrolments under way at once when there are many.
 pub(crate) const IN_FLIGHT: usize = 64;
 
 /// How far a record has come; sent in this order.
@@ -63,8 +59,8 @@ pub struct Added {
     pub record: RecordId,
     /// Branches whose receipts are in the storage transaction, ascending.
     pub receipts: Vec<u16>,
-    /// Block of its link.
-    pub side_height: u64,
+    /// Block of its link; nothing when it was linked before.
+    pub side_height: Option<u64>,
     /// Block of its storage transaction.
     pub main_height: u64,
 }
@@ -94,13 +90,42 @@ impl<T> Drafts<T> {
 
 /// A record under way.
 pub(crate) struct RecordDraft {
-    record: RecordId,
-    sealed: Sealed,
-    receipts: BTreeMap<u16, Receipt>,
-    link: Transaction,
+    pub(crate) record: RecordId,
+    pub(crate) sealed: Sealed,
+    pub(crate) receipts: BTreeMap<u16, Receipt>,
+    link: Option<Transaction>,
     linked: Option<u64>,
     storage: Option<Transaction>,
     added: Option<Added>,
+}
+
+impl RecordDraft {
+    pub(crate) fn new(record: RecordId, sealed: Sealed) -> Self {
+        Self {
+            record,
+            sealed,
+            receipts: BTreeMap::new(),
+            link: None,
+            linked: None,
+            storage: None,
+            added: None,
+        }
+    }
+
+    /// Whether its home branch and as many branches as wanted hold it.
+    pub(crate) fn is_copied(&self, home: u16, wanted: usize) -> bool {
+        self.receipts.contains_key(&home) && self.receipts.len() >= wanted
+    }
+
+    /// What came of it, once it is agreed.
+    pub(crate) fn added(&self, side_height: Option<u64>, main_height: u64) -> Added {
+        Added {
+            record: self.record,
+            receipts: self.receipts.keys().copied().collect(),
+            side_height,
+            main_height,
+        }
+    }
 }
 
 impl Group {
@@ -132,21 +157,6 @@ impl Group {
         }
         added
     }
-
-    /// Keeps many records, several at once, so that many become final in one block; results in the order given.
-    pub async fn add_records(&self, records: Vec<(PatientId, Record)>) -> Vec<Result<Added, ClientError>> {
-        let numbered = records.into_iter().enumerate();
-        let mut results: Vec<_> = futures::stream::iter(numbered)
-            .map(|(index, (patient, record))| async move {
-                let (progress, _) = tokio::sync::mpsc::unbounded_channel();
-                (index, self.add_record(patient, record, progress).await)
-            })
-            .buffer_unordered(IN_FLIGHT)
-            .collect()
-            .await;
-        results.sort_by_key(|(index, _)| *index);
-        results.into_iter().map(|(_, result)| result).collect()
-    }
 }
 
 impl Inner {
@@ -164,18 +174,36 @@ impl Inner {
         let home = self.home()?.clone();
         let draft = match slot {
             Some(draft) => draft,
-            None => slot.insert(self.draft(patient, record, &home).await?),
+            None => slot.insert(self.draft(record).await?),
         };
         if let Some(added) = &draft.added {
             return Ok(added.clone());
         }
         tell(Progress::Sealed);
-        self.copy(draft, &home, &tell).await?;
+        let wanted = self.rules().policy.copies_min;
+        let (mut told_kept, mut told) = (false, 0);
+        let mut heard = |drafts: &[RecordDraft]| {
+            let Some(draft) = drafts.first().filter(|draft| draft.receipts.contains_key(&home.id())) else {
+                return;
+            };
+            if !told_kept {
+                told_kept = true;
+                tell(Progress::Kept { branch: home.id() });
+            }
+            if draft.receipts.len() > told.max(1) {
+                told = draft.receipts.len();
+                tell(Progress::Copied { receipts: u8::try_from(told).unwrap_or(u8::MAX), wanted });
+            }
+        };
+        let troubles = self.copy(std::slice::from_mut(draft), &home, &mut heard).await?;
+        let trouble = troubles.into_iter().next().unwrap_or_default();
+        self.copied(draft, &trouble, &home)?;
 
         let linked = match draft.linked {
             Some(height) => height,
             None => {
-                let settled = self.settle(Chain::Side, &draft.link).await;
+                let link = draft.link.get_or_insert_with(|| self.link(draft.record, patient));
+                let settled = self.settle(Chain::Side, link).await;
                 settled
                     .map_err(|error| {
                         stopped("kept, not linked", &error, &home, "not yet linked to the patient")
@@ -186,179 +214,83 @@ impl Inner {
         draft.linked = Some(linked);
         tell(Progress::Linked { height: linked });
 
-        let storage = draft
-            .storage
-            .get_or_insert_with(|| self.storage(&draft.sealed, draft.record, &home, &draft.receipts));
+        if draft.storage.is_none() {
+            draft.storage = Some(self.storage(draft));
+        }
+        let Some(storage) = &draft.storage else { return Err(ClientError::Worker) };
         let settled = self.settle(Chain::Main, storage).await;
-        let agreed =
-            settled.map_err(|error| stopped("linked, not agreed", &error, &home, "not yet agreed"))?.height;
-        tell(Progress::Agreed { height: agreed });
+        let agreed = settled.map_err(|error| stopped("linked, not agreed", &error, &home, "not yet agreed"))?;
+        tell(Progress::Agreed { height: agreed.height });
 
         let receipts = match &storage.body {
             Body::Storage(storage) => storage.receipts.iter().map(|receipt| receipt.branch.0).collect(),
             _ => Vec::new(),
         };
-        let added = Added { record: draft.record, receipts, side_height: linked, main_height: agreed };
+        let added = Added { receipts, ..draft.added(Some(linked), agreed.height) };
         draft.added = Some(added.clone());
         Ok(added)
     }
 
-    /// Draws the temporary ID, seals, and signs the link, all of which stay the same over every attempt.
-    async fn draft(
-        &self,
-        patient: PatientId,
-        record: Record,
-        home: &Arc<Branch>,
-    ) -> Result<RecordDraft, ClientError> {
+    /// Draws the temporary ID and seals; both stay the same over every attempt.
+    async fn draft(&self, record: Record) -> Result<RecordDraft, ClientError> {
         let id = RecordId::draw(&mut OsEntropy);
-        let holders: Vec<_> =
+        let sealer = self.sealer();
+        let sealed = heavy(move || sealer.seal((id, FIRST_VERSION), &record)).await??;
+        Ok(RecordDraft::new(id, sealed))
+    }
+
+    /// What sealing needs to know, to be taken to another thread.
+    pub(crate) fn sealer(&self) -> Sealer {
+        let holders =
             self.on(Chain::Side).iter().map(|branch| (branch.id(), branch.participant.wrap)).collect();
-        let (network, suite, home_id) = (self.network, self.rules().suite(), home.id());
-        let sealed =
-            heavy(move || seal_record(network, suite, id, &record, home_id, &holders, &mut OsEntropy))
-                .await??;
-        let body = Body::Link(Link { record: id, patient, branch: BranchId(home.id()) });
-        let link = self.session.transaction(self.network, body);
-        Ok(RecordDraft {
-            record: id,
-            sealed,
-            receipts: BTreeMap::new(),
-            link,
-            linked: None,
-            storage: None,
-            added: None,
-        })
-    }
-
-    /// Leaves the record with all trusted branches at once; the home branch and enough others must give a receipt.
-    async fn copy(
-        &self,
-        draft: &mut RecordDraft,
-        home: &Arc<Branch>,
-        tell: &impl Fn(Progress),
-    ) -> Result<(), ClientError> {
-        let wanted = self.rules().policy.copies_min;
-        let copied = |receipts: &BTreeMap<u16, Receipt>| Progress::Copied {
-            receipts: u8::try_from(receipts.len()).unwrap_or(u8::MAX),
-            wanted,
-        };
-        let mut home_failed = String::new();
-        let mut failures = Vec::new();
-        let mut running = FuturesUnordered::new();
-        for branch in self.on(Chain::Side) {
-            let id = branch.id();
-            if let Some(stanza) = draft.sealed.stanzas.get(&id).filter(|_| !draft.receipts.contains_key(&id))
-            {
-                let body = KeepRecord {
-                    home: home.id(),
-                    version: draft.sealed.version,
-                    envelope: draft.sealed.envelope.as_slice().into(),
-                    stanza: stanza.as_slice().into(),
-                };
-                // A task of its own, so that slow branches still get it after the others were enough.
-                running.push(tokio::spawn(keep_at(branch, draft.record, body)));
-            }
-        }
-        let (mut told_kept, mut told) = (false, 0);
-        loop {
-            if draft.receipts.contains_key(&home.id()) {
-                if !told_kept {
-                    told_kept = true;
-                    tell(Progress::Kept { branch: home.id() });
-                }
-                if draft.receipts.len() > told.max(1) {
-                    told = draft.receipts.len();
-                    tell(copied(&draft.receipts));
-                }
-            }
-            let enough = told_kept && draft.receipts.len() >= usize::from(wanted);
-            let Some(result) = next(&mut running, enough.then_some(GRACE)).await else { break };
-            let (branch, result) = result.map_err(|_| ClientError::Worker)?;
-            match result.and_then(|kept| self.receipt(&branch, draft, &kept)) {
-                Ok(receipt) => drop(draft.receipts.insert(branch.id(), receipt)),
-                Err(error) if branch.id() == home.id() => home_failed = error.to_string(),
-                Err(error) => failures.push(error.to_string()),
-            }
-        }
-        if !told_kept {
-            return Err(ClientError::Stopped {
-                step: "not kept",
-                why: home_failed,
-                safe: "Nothing is on the chains; try again".to_owned(),
-            });
-        }
-        if draft.receipts.len() < usize::from(wanted) {
-            let why =
-                format!("{} of {wanted} branches hold it ({})", draft.receipts.len(), failures.join("; "));
-            return Err(ClientError::Stopped {
-                step: "kept, not copied",
-                why,
-                safe: safe(home, "not yet agreed"),
-            });
-        }
-        Ok(())
-    }
-
-    /// The branch's receipt, if it signed for exactly this envelope.
-    fn receipt(
-        &self,
-        branch: &Branch,
-        draft: &RecordDraft,
-        kept: &RecordKept,
-    ) -> Result<Receipt, ClientError> {
-        let receipt =
-            Receipt::decode(&kept.receipt.0).map_err(|error| branch.unverified(error.to_string()))?;
-        let custody = Custody {
+        Sealer {
             network: self.network,
-            record: draft.record,
-            version: draft.sealed.version,
-            home: self.session.branch(),
-            pointer: draft.sealed.pointer,
-            size: draft.sealed.size,
-        };
-        if receipt.branch.0 == branch.id() && receipt.verify(&custody, &branch.participant.signing) {
-            Ok(receipt)
-        } else {
-            Err(branch.unverified("its custody receipt is not for this record"))
+            suite: self.rules().suite(),
+            home: self.session.branch().0,
+            holders,
         }
     }
 
-    fn storage(
-        &self,
-        sealed: &Sealed,
-        record: RecordId,
-        home: &Branch,
-        receipts: &BTreeMap<u16, Receipt>,
-    ) -> Transaction {
+    pub(crate) fn link(&self, record: RecordId, patient: PatientId) -> Transaction {
+        let body = Body::Link(Link { record, patient, branch: self.session.branch() });
+        self.session.transaction(self.network, body)
+    }
+
+    pub(crate) fn storage(&self, draft: &RecordDraft) -> Transaction {
+        let sealed = &draft.sealed;
         let body = Body::Storage(Storage {
-            record,
-            branch: BranchId(home.id()),
+            record: draft.record,
+            branch: self.session.branch(),
             kind: sealed.kind,
             pointer: sealed.pointer,
             size: sealed.size,
             version: sealed.version,
             assent: Assent::NetworkDefault(self.rules().policy.version),
-            receipts: receipts.values().copied().collect(),
+            receipts: draft.receipts.values().copied().collect(),
         });
         self.session.transaction(self.network, body)
     }
 }
 
-async fn keep_at(
-    branch: Arc<Branch>,
-    record: RecordId,
-    body: KeepRecord,
-) -> (Arc<Branch>, Result<RecordKept, ClientError>) {
-    let kept = branch.ask(Target::with(RouteId::KeepRecord, record), &body).await;
-    let kept = kept.map_err(|error| branch.failed(error));
-    (branch, kept)
+/// Network, suite and holders that records are sealed for.
+pub(crate) struct Sealer {
+    network: NetworkId,
+    suite: Suite,
+    home: u16,
+    holders: Vec<(u16, AgreementPublic)>,
 }
 
-fn stopped(step: &'static str, error: &ClientError, home: &Branch, lacks: &str) -> ClientError {
+impl Sealer {
+    pub(crate) fn seal(&self, name: (RecordId, u32), record: &Record) -> Result<Sealed, ClientError> {
+        seal_record(self.network, self.suite, name, record, self.home, &self.holders, &mut OsEntropy)
+    }
+}
+
+pub(crate) fn stopped(step: &'static str, error: &ClientError, home: &Branch, lacks: &str) -> ClientError {
     ClientError::Stopped { step, why: error.to_string(), safe: safe(home, lacks) }
 }
 
-fn safe(home: &Branch, lacks: &str) -> String {
+pub(crate) fn safe(home: &Branch, lacks: &str) -> String {
     format!(
         "The record is kept at {}, sealed, but {lacks}; trying again before this session is locked or closed makes no \
          second one, later look at the history first",

@@ -6,10 +6,13 @@
 
 mod blocks;
 mod branch;
+mod bulk;
 mod clock;
+mod copies;
 mod enrol;
 mod envelopes;
 mod error;
+mod finalities;
 mod finality;
 mod group;
 mod history;
@@ -39,6 +42,7 @@ mod tests;
 
 pub use blocks::{BlockBody, BlockDetail, BlockLine, Certified, GivenBody, TransactionView};
 pub use branch::BranchError;
+pub use bulk::NewRecord;
 pub use clock::{Clock, SystemClock};
 pub use error::{ClientError, ProblemDetail};
 pub use finality::Final;

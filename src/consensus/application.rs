@@ -38,6 +38,12 @@ pub trait Application: Send + Sync + 'static {
     /// new, `Ok(false)` when it waits already or is in a block; the error is for the submitter.
     fn admit(&self, transaction: &[u8]) -> Result<bool, String>;
 
+    /// Admits many, each by itself, with answers in their order: one wait for the disk instead of
+    /// one for each.
+    fn admit_all(&self, transactions: &[Bytes]) -> Vec<Result<bool, String>> {
+        transactions.iter().map(|transaction| self.admit(transaction)).collect()
+    }
+
     /// Waiting transactions, oldest first, of at most `max_bytes` together, to be sent to the peers
     /// again. Asked every second while busy, also where nothing is ever proposed: the place to
     /// forget those that would be refused by now, such as those of a grant that has ended.

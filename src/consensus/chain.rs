@@ -48,7 +48,13 @@ impl Chain {
     /// error is for the submitter. It waits for the disk: from async code call it where blocking
     /// is allowed.
     pub fn submit(&self, transaction: Bytes) -> Result<bool, String> {
-        self.0.submit(transaction)
+        let outcome = self.0.submit(&[transaction]).pop();
+        outcome.unwrap_or_else(|| Err("the transaction was not looked at".to_owned()))
+    }
+
+    /// Submits many, each by itself, with answers in their order: one wait for the disk for all.
+    pub fn submit_all(&self, transactions: &[Bytes]) -> Vec<Result<bool, String>> {
+        self.0.submit(transactions)
     }
 
     /// False once the chain was stopped or a task of it has ended or panicked (the log says why):

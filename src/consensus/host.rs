@@ -99,28 +99,43 @@ impl Host {
         &*self.application
     }
 
-    /// Admits a transaction that was submitted here and sends it to the peers.
-    pub(crate) fn submit(&self, transaction: Bytes) -> Result<bool, String> {
+    /// Admits transactions that were submitted here, each by itself, and sends them to the peers.
+    pub(crate) fn submit(&self, transactions: &[Bytes]) -> Vec<Result<bool, String>> {
         if !self.healthy() {
-            return Err("the chain is not running".to_owned());
+            return transactions.iter().map(|_| Err("the chain is not running".to_owned())).collect();
         }
-        if transaction.len() > self.transaction_bytes {
-            return Err(format!("the transaction is larger than {} bytes", self.transaction_bytes));
+        let fits = |transaction: &&Bytes| transaction.len() <= self.transaction_bytes;
+        let fitting: Vec<Bytes> = transactions.iter().filter(fits).cloned().collect();
+        let mut admitted = self.application.admit_all(&fitting).into_iter();
+        let too_large = || format!("the transaction is larger than {} bytes", self.transaction_bytes);
+        let outcomes: Vec<_> = transactions
+            .iter()
+            .map(|transaction| match fits(&transaction) {
+                true => admitted.next().unwrap_or_else(|| Err("the transaction was not looked at".to_owned())),
+                false => Err(too_large()),
+            })
+            .collect();
+        let mut any = false;
+        for (transaction, outcome) in transactions.iter().zip(&outcomes) {
+            if matches!(outcome, Ok(true)) {
+                any = true;
+                // Fails only when the chain is stopped; the transaction is durable and goes out later.
+                let _ = self.outbox.send(transaction.clone());
+            }
         }
-        let new = self.application.admit(&transaction)?;
-        if new {
-            // Fails only when the chain is stopped; the transaction is durable and goes out later.
-            let _ = self.outbox.send(transaction);
+        if any {
             self.arrived();
         }
-        Ok(new)
+        outcomes
     }
 
     /// Admits transactions that a peer sent.
     pub(crate) fn hear(&self, transactions: &[Bytes]) {
+        let fitting: Vec<Bytes> =
+            transactions.iter().filter(|t| t.len() <= self.transaction_bytes).cloned().collect();
         let mut any = false;
-        for transaction in transactions.iter().filter(|t| t.len() <= self.transaction_bytes) {
-            match self.application.admit(transaction) {
+        for outcome in self.application.admit_all(&fitting) {
+            match outcome {
                 Ok(new) => any |= new,
                 Err(reason) => {
                     tracing::debug!(chain = self.name, reason, "refused a transaction from a peer")

@@ -387,7 +387,7 @@ pub fn added() -> Added {
     Added {
         record: RecordId::from_bytes([0xa1; 16]),
         receipts: vec![1, 2],
-        side_height: 3382,
+        side_height: Some(3382),
         main_height: 1205,
     }
 }

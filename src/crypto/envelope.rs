@@ -27,8 +27,8 @@ const MAGIC: [u8; 8] = *b"WARDENV\x01";
 /// Bytes of an envelope's header.
 pub const HEADER_LEN: usize = 98;
 
-/// The largest envelope, in bytes.
-pub const MAX_ENVELOPE: usize = 8 << 20;
+/// The largest envelope, in bytes: a record of 32 MiB with what sealing adds.
+pub const MAX_ENVELOPE: usize = 33 << 20;
 
 /// Padded plaintext in one segment.
 const SEGMENT: usize = 1 << 20;

@@ -13,7 +13,7 @@ const FIRST_RUNG: usize = 64 << 10;
 const GRAIN: usize = 512;
 
 /// The largest bucket: the last rung whose envelope stays within `MAX_ENVELOPE`.
-pub(crate) const MAX_PADDED: usize = largest_rung(8 * (1 << 20) - 1024);
+pub(crate) const MAX_PADDED: usize = largest_rung(33 * (1 << 20) - 8192);
 
 /// The longest plaintext of an envelope, in bytes.
 pub const MAX_PLAIN: usize = MAX_PADDED - LENGTH;

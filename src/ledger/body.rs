@@ -4,6 +4,7 @@
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::id::{BranchId, LookupId, NetworkId, PatientId, RecordId};
+use crate::state::StateView;
 use wardline_crypto::{Digest, Domain, PublicKey, Signature, SigningKey};
 use wardline_policy::{Purpose, RecordKind};
 
@@ -174,6 +175,11 @@ impl Receipt {
     /// Whether `key`, the holder's registered signing key, signed for exactly this.
     pub fn verify(&self, custody: &Custody, key: &PublicKey) -> bool {
         key.verify(Domain::Receipt, &custody.signed_bytes(self.branch), &self.signature)
+    }
+
+    /// The same as a rule over `view` checks it.
+    pub(crate) fn verify_in(&self, view: &dyn StateView, custody: &Custody, key: &PublicKey) -> bool {
+        view.verifies(key, Domain::Receipt, &custody.signed_bytes(self.branch), &self.signature)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::id::{NetworkId, StaffId};
 use crate::registry::StaffEntry;
+use crate::state::StateView;
 use wardline_crypto::{AgreementPublic, Domain, PublicKey, Signature, SigningKey};
 
 /// What an unlocked staff key signs before it is wiped.
@@ -74,6 +75,36 @@ impl Grant {
         now_s: u64,
         max_s: u32,
     ) -> Result<(), GrantError> {
+        self.check_terms(network, staff, now_s, max_s)?;
+        let signed = staff.signing.verify(Domain::Grant, &self.signed_bytes(), &self.signature);
+        if signed { Ok(()) } else { Err(GrantError::Signature) }
+    }
+
+    /// The same over `view`, which may remember that the signature verified before.
+    ///
+    /// # Errors
+    /// The first rule that it breaks, cheapest first.
+    pub fn verify_in(
+        &self,
+        view: &dyn StateView,
+        network: &NetworkId,
+        staff: &StaffEntry,
+        now_s: u64,
+        max_s: u32,
+    ) -> Result<(), GrantError> {
+        self.check_terms(network, staff, now_s, max_s)?;
+        let signed = view.verifies(&staff.signing, Domain::Grant, &self.signed_bytes(), &self.signature);
+        if signed { Ok(()) } else { Err(GrantError::Signature) }
+    }
+
+    /// Everything but the signature.
+    fn check_terms(
+        &self,
+        network: &NetworkId,
+        staff: &StaffEntry,
+        now_s: u64,
+        max_s: u32,
+    ) -> Result<(), GrantError> {
         if self.network != *network {
             return Err(GrantError::OtherNetwork);
         }
@@ -95,9 +126,6 @@ impl Grant {
         }
         if now_s > self.not_after_s {
             return Err(GrantError::Over);
-        }
-        if !staff.signing.verify(Domain::Grant, &self.signed_bytes(), &self.signature) {
-            return Err(GrantError::Signature);
         }
         Ok(())
     }

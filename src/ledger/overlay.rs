@@ -3,6 +3,7 @@
 use crate::state::{Changes, StateUnavailable, StateView};
 use crate::tree::{TreeNodes, TreeUpdate};
 use std::collections::BTreeMap;
+use wardline_crypto::{Domain, PublicKey, Signature};
 
 /// State values and tree nodes of one height: what blocks are built on and checked against.
 pub trait State: StateView + TreeNodes {}
@@ -36,6 +37,10 @@ impl StateView for Overlay<'_> {
             None => self.base.get(key),
         }
     }
+
+    fn verifies(&self, key: &PublicKey, domain: Domain, message: &[u8], signature: &Signature) -> bool {
+        self.base.verifies(key, domain, message, signature)
+    }
 }
 
 impl TreeNodes for Overlay<'_> {
@@ -59,6 +64,10 @@ impl StateView for Layer<'_> {
             Some(value) => Ok(value.clone()),
             None => self.base.get(key),
         }
+    }
+
+    fn verifies(&self, key: &PublicKey, domain: Domain, message: &[u8], signature: &Signature) -> bool {
+        self.base.verifies(key, domain, message, signature)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::registry::{
     MAX_PARTICIPANTS, MAX_STAFF, MAX_VALIDATORS, NetworkPolicy, Participant, StaffEntry, Subject,
 };
 use std::collections::BTreeMap;
-use wardline_crypto::{Digest, PublicKey, merkle};
+use wardline_crypto::{Digest, Domain, PublicKey, Signature, merkle};
 use wardline_policy::{Purpose, RecordKind};
 
 /// The state could not be read: the store failed, or holds what no rule wrote.
@@ -27,6 +27,12 @@ pub trait StateView {
     /// # Errors
     /// When the store cannot tell. Absence is no error.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateUnavailable>;
+
+    /// Whether `key` signed this. The answer depends on the arguments alone; a view may remember those that it has
+    /// said yes to, since the same transaction is checked again and again on its way into a block.
+    fn verifies(&self, key: &PublicKey, domain: Domain, message: &[u8], signature: &Signature) -> bool {
+        key.verify(domain, message, signature)
+    }
 }
 
 /// What a block does to the state: new values, or nothing where a key goes.

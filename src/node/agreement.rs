@@ -33,50 +33,38 @@ impl Application for ChainApplication {
     }
 
     fn admit(&self, transaction: &[u8]) -> Result<bool, String> {
-        if self.halted().is_some() {
-            return Err("stopped: this branch's chain stands still, hand it in at another branch".to_owned());
-        }
-        let id = Digest::of(transaction);
-        if self.pool.contains(&id) {
-            return Ok(false);
-        }
-        let unavailable = |error: &dyn std::fmt::Display| format!("state.unavailable: {error}; try again");
-        if self.store.find_transaction(&id).map_err(|error| unavailable(&error))?.is_some() {
-            return Ok(false);
-        }
-        if self.is_full() {
-            return Err("busy: too many transactions wait at this branch; try again later".to_owned());
-        }
-        if !self.mirror.allows(transaction).map_err(|error| unavailable(&error))? {
-            return Err("registry.main-first: registry changes are handed in on the main chain; \
-                        the branches carry them over"
-                .to_owned());
-        }
+        let outcome = self.admit_all(&[Bytes::copy_from_slice(transaction)]).pop();
+        outcome.unwrap_or_else(|| Err("the transaction was not looked at".to_owned()))
+    }
+
+    fn admit_all(&self, transactions: &[Bytes]) -> Vec<Result<bool, String>> {
+        let named = transactions.iter().map(|bytes| (Digest::of(bytes), bytes));
+        let mut outcomes: Vec<_> = named.map(|(id, bytes)| (id, bytes, self.is_new(id, bytes))).collect();
+        // All are checked over one state.
         let checked = self.over(&[], |view, parent| {
             let context = self.next_context(parent, self.clock.now_s());
-            Ok(rules::check_bytes(view, &context, transaction))
+            for (_, bytes, outcome) in &mut outcomes {
+                if !matches!(outcome, Ok(true)) {
+                    continue;
+                }
+                match rules::check_bytes(view, &context, bytes) {
+                    // Carried over from the main chain, where the change before it is final too: it comes along.
+                    Err(Refusal::EntryAhead) if self.chain == Chain::Side => {}
+                    Err(refusal) => *outcome = Err(format!("{}: {refusal}", refusal.code())),
+                    Ok(_) => {}
+                }
+            }
+            Ok(())
         });
-        match checked.map_err(|error| unavailable(&error))? {
-            // Carried over from the main chain, where the change before it is final too: it comes along.
-            Err(Refusal::EntryAhead) if self.chain == Chain::Side => {}
-            Err(refusal) => return Err(format!("{}: {refusal}", refusal.code())),
-            Ok(_) => {}
-        }
-        // Noted before it is stored: a block that is applied in between, or that makes it impossible, takes it out of
-        // both, and nothing is left that nobody ever takes out. Not what the store says is new, either: a registry
-        // change that was carried over lies there before it comes here.
-        let new = self.pool.insert(id);
-        self.store.admit_waiting(id, transaction).map_err(|error| {
-            self.pool.applied(&[id]);
-            self.halt(&error);
-            "stopped: this branch cannot write to its disk; hand it in at another branch".to_owned()
-        })?;
-        // It may have become final since it was looked for; then nobody would ever take it out again.
-        if self.store.find_transaction(&id).map_err(|error| unavailable(&error))?.is_some() {
-            self.pool.applied(&[id]);
-            return Ok(false);
-        }
-        Ok(new)
+        let checked = checked.map_err(|error| unavailable(&error));
+        let stored = checked.and_then(|()| self.admit_checked(&mut outcomes));
+        outcomes
+            .into_iter()
+            .map(|(.., outcome)| match (&stored, outcome) {
+                (Err(error), Ok(true)) => Err(error.clone()),
+                (_, outcome) => outcome,
+            })
+            .collect()
     }
 
     fn waiting(&self, max_bytes: usize) -> Vec<Bytes> {
@@ -239,7 +227,64 @@ impl Application for ChainApplication {
     }
 }
 
+/// A transaction on its way into the queue.
+type Admission<'a> = (TxId, &'a Bytes, Result<bool, String>);
+
+fn unavailable(error: &dyn std::fmt::Display) -> String {
+    format!("state.unavailable: {error}; try again")
+}
+
 impl ChainApplication {
+    /// Whether a transaction is one that does not wait yet, and may: everything that needs no rule.
+    fn is_new(&self, id: TxId, transaction: &[u8]) -> Result<bool, String> {
+        if self.halted().is_some() {
+            return Err("stopped: this branch's chain stands still, hand it in at another branch".to_owned());
+        }
+        if self.pool.contains(&id)
+            || self.store.find_transaction(&id).map_err(|error| unavailable(&error))?.is_some()
+        {
+            return Ok(false);
+        }
+        if self.is_full() {
+            return Err("busy: too many transactions wait at this branch; try again later".to_owned());
+        }
+        if !self.mirror.allows(transaction).map_err(|error| unavailable(&error))? {
+            return Err("registry.main-first: registry changes are handed in on the main chain; \
+                        the branches carry them over"
+                .to_owned());
+        }
+        Ok(true)
+    }
+
+    /// Puts those that hold into the queue, with one wait for the disk.
+    fn admit_checked(&self, admissions: &mut [Admission<'_>]) -> Result<(), String> {
+        let mut stored = Vec::new();
+        for (id, bytes, outcome) in admissions.iter_mut().filter(|(.., outcome)| matches!(outcome, Ok(true))) {
+            // Noted before it is stored: a block that is applied in between, or that makes it impossible, takes it out
+            // of both, and nothing is left that nobody ever takes out. Not what the store says is new, either: a
+            // registry change that was carried over lies there before it comes here.
+            *outcome = Ok(self.pool.insert(*id));
+            stored.push((*id, bytes.to_vec()));
+        }
+        let ids: Vec<TxId> = stored.iter().map(|(id, _)| *id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.store.admit_all_waiting(stored).map_err(|error| {
+            self.pool.applied(&ids);
+            self.halt(&error);
+            "stopped: this branch cannot write to its disk; hand it in at another branch".to_owned()
+        })?;
+        for (id, _, outcome) in admissions.iter_mut().filter(|(id, ..)| ids.contains(id)) {
+            // It may have become final since it was looked for; then nobody would ever take it out again.
+            if self.store.find_transaction(id).map_err(|error| unavailable(&error))?.is_some() {
+                self.pool.applied(&[*id]);
+                *outcome = Ok(false);
+            }
+        }
+        Ok(())
+    }
+
     /// Builds over the state of `parent`, the last of `pending` or the applied block.
     fn build<T>(
         &self,

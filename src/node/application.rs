@@ -2,7 +2,15 @@
 //!
 //! How the engine drives it is in `agreement`. It must not know the API.
 
-use crate::{Clock, api::error::ApiError, mirror::Mirror, pool::Pool, settings::PeerAddresses, tips::Tips};
+use crate::{
+    Clock,
+    api::error::ApiError,
+    mirror::Mirror,
+    pool::Pool,
+    settings::PeerAddresses,
+    tips::Tips,
+    verified::{Remembering, Verified},
+};
 use bytes::Bytes;
 use std::{
     collections::BTreeMap,
@@ -60,6 +68,7 @@ pub(crate) struct ChainApplication {
     pub(crate) addresses: BTreeMap<BranchId, PeerAddresses>,
     pub(crate) mirror: Mirror,
     pub(crate) pool: Pool,
+    verified: Arc<Verified>,
     tips: Tips,
     progress: watch::Sender<Progress>,
     executed: Mutex<BTreeMap<Digest, Arc<Executed>>>,
@@ -74,6 +83,7 @@ pub(crate) struct ApplicationSettings {
     pub clock: Arc<dyn Clock>,
     pub addresses: BTreeMap<BranchId, PeerAddresses>,
     pub mirror: Mirror,
+    pub verified: Arc<Verified>,
 }
 
 /// A block that was checked, with what it does.
@@ -105,7 +115,7 @@ impl ChainApplication {
         genesis: &Genesis,
         settings: ApplicationSettings,
     ) -> Result<Self, OpenError> {
-        let ApplicationSettings { chain, branch, signing, clock, addresses, mirror } = settings;
+        let ApplicationSettings { chain, branch, signing, clock, addresses, mirror, verified } = settings;
         let first = genesis.block(chain)?;
         let digest = first.header.digest();
         let block = Block { header: first.header_bytes.clone().into(), body: first.body.clone().into() };
@@ -144,6 +154,7 @@ impl ChainApplication {
             addresses,
             mirror,
             pool,
+            verified,
             tips: Tips::default(),
             progress: watch::Sender::new(Progress { applied, certified, refused: 0 }),
             executed: Mutex::default(),
@@ -261,7 +272,8 @@ impl ChainApplication {
                 let applied = view.applied()?.ok_or(Problem::Empty)?;
                 let header = self.store.header(applied.height)?.ok_or(Problem::Empty)?;
                 let mut parent = Header::decode(&header).map_err(BlockRefusal::from)?;
-                let mut overlay = Overlay::new(view);
+                let view = Remembering { view, verified: &self.verified };
+                let mut overlay = Overlay::new(&view);
                 for block in pending {
                     let executed = self.execute(&overlay, &parent, block)?;
                     overlay.push(executed.changes.clone(), &executed.tree);

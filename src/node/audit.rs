@@ -30,7 +30,7 @@ pub(crate) fn entry(
     heights: Heights,
     refused: Option<&str>,
     matter: Matter,
-) -> impl FnOnce(u64) -> Vec<u8> + Send + 'static {
+) -> impl FnOnce(u64) -> Vec<u8> + Send + use<> {
     let mut entry = AuditEntry {
         sequence: 0,
         time_s: branch.clock.now_s(),

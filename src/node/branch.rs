@@ -1,6 +1,8 @@
 //! What the requests and the background tasks of one running node share.
 
-use crate::{Clock, api::sessions::Sessions, application::ChainApplication, settings::Limits};
+use crate::{
+    Clock, api::sessions::Sessions, application::ChainApplication, settings::Limits, verified::Verified,
+};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use wardline_crypto::{AgreementKey, Digest, SearchKey, SigningKey};
@@ -27,6 +29,8 @@ pub(crate) struct Branch {
     pub clock: Arc<dyn Clock>,
     pub limits: Limits,
     pub sessions: Sessions,
+    /// Shared with both chains.
+    pub verified: Arc<Verified>,
     /// Room for request bodies, in units of [`BODY_UNIT`] bytes.
     pub bodies: Arc<Semaphore>,
 }

@@ -15,6 +15,7 @@ mod pool;
 mod secrets;
 mod settings;
 mod tips;
+mod verified;
 
 pub use api::openapi::openapi;
 pub use application::OpenError;

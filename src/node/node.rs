@@ -8,6 +8,7 @@ use crate::{
     mirror::{self, Mirror},
     secrets::SecretsError,
     settings::NodeSettings,
+    verified::Verified,
 };
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::{
@@ -201,6 +202,7 @@ fn open(settings: NodeSettings) -> Result<Opened, StartError> {
     let peers = most_peers(&main_store, &genesis)?;
 
     let signing = Arc::new(secrets.signing);
+    let verified = Arc::<Verified>::default();
     let chain_settings = |chain, mirror| ApplicationSettings {
         chain,
         branch: id,
@@ -208,6 +210,7 @@ fn open(settings: NodeSettings) -> Result<Opened, StartError> {
         clock: Arc::clone(&settings.clock),
         addresses: settings.addresses.clone(),
         mirror,
+        verified: Arc::clone(&verified),
     };
     let vault = Vault::open(directory.join("vault.sqlite"))?;
     let engine = Engine::start(directory.join("engine"), 1)?;
@@ -252,6 +255,7 @@ fn open(settings: NodeSettings) -> Result<Opened, StartError> {
         clock: Arc::clone(&settings.clock),
         limits: settings.limits,
         sessions: Sessions::default(),
+        verified,
         bodies: Arc::new(Semaphore::new(settings.limits.body_bytes.div_ceil(BODY_UNIT))),
     };
     Ok(Opened { branch, engine, carried, tls })

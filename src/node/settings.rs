@@ -25,6 +25,8 @@ pub struct Limits {
     pub body_part: Duration,
     /// For a whole body.
     pub body: Duration,
+    /// For room in memory for a body.
+    pub body_room: Duration,
     /// For a reader that takes nothing of an answer.
     pub stalled_answer: Duration,
     /// Connections at a time.
@@ -48,6 +50,7 @@ impl Default for Limits {
             head: Duration::from_secs(10),
             body_part: Duration::from_secs(5),
             body: Duration::from_secs(60),
+            body_room: Duration::from_secs(10),
             stalled_answer: Duration::from_secs(20),
             connections: 1024,
             connections_per_address: 512,

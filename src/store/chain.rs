@@ -138,12 +138,20 @@ impl ChainStore {
 
     /// Puts a transaction in the queue, durably. `false` when it waits or is applied already.
     pub fn admit_waiting(&self, id: Digest, transaction: &[u8]) -> Result<bool> {
-        let transaction = transaction.to_vec();
+        let admitted = self.admit_all_waiting(vec![(id, transaction.to_vec())])?;
+        Ok(admitted == [true])
+    }
+
+    /// Puts transactions in the queue, durably and all or none; for each whether it is new there.
+    pub fn admit_all_waiting(&self, transactions: Vec<(Digest, Vec<u8>)>) -> Result<Vec<bool>> {
         self.database.write(move |connection| {
             let sql = "INSERT INTO waiting (id, bytes)
                        SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM tx WHERE id = ?1)
                        ON CONFLICT DO NOTHING";
-            Ok(execute(connection, sql, params![id.bytes(), transaction])? == 1)
+            let admit = |(id, bytes): &(Digest, Vec<u8>)| {
+                Ok(execute(connection, sql, params![id.bytes(), bytes])? == 1)
+            };
+            transactions.iter().map(admit).collect()
         })
     }
 

@@ -135,7 +135,7 @@ fn open_writer(path: &Path, format: &Format) -> Result<Connection> {
     )?;
     connection.busy_timeout(BUSY)?;
     // Nothing in a file that is not ours, or newer than us, may be changed.
-    let new = check_format(path, &connection, format)?;
+    let found = check_format(path, &connection, format)?;
     let journal: String =
         connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if journal != "wal" {
@@ -151,10 +151,20 @@ fn open_writer(path: &Path, format: &Format) -> Result<Connection> {
          PRAGMA cache_size = -2048;",
     )?;
     connection.pragma_update(None, "secure_delete", format.secure_delete)?;
-    if new {
+    if found != Some(format.version) {
         let making = connection.transaction()?;
-        making.execute_batch(format.schema)?;
-        making.pragma_update(None, "application_id", format.application)?;
+        match found {
+            None => {
+                making.execute_batch(format.schema)?;
+                making.pragma_update(None, "application_id", format.application)?;
+            }
+            Some(version) => {
+                let done = usize::try_from(version - 1).unwrap_or_default();
+                for step in format.steps.iter().skip(done) {
+                    making.execute_batch(step)?;
+                }
+            }
+        }
         making.pragma_update(None, "user_version", format.version)?;
         making.commit()?;
     }
@@ -162,8 +172,8 @@ fn open_writer(path: &Path, format: &Format) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Whether the file is new and empty; an error when it is not of this format.
-fn check_format(path: &Path, connection: &Connection, format: &Format) -> Result<bool> {
+/// The file's version of this format; nothing when it is new and empty.
+fn check_format(path: &Path, connection: &Connection, format: &Format) -> Result<Option<i32>> {
     let foreign = || StoreError::ForeignFile { file: path.to_owned(), kind: format.kind };
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i32>(0));
     let application = match number("PRAGMA application_id") {
@@ -175,7 +185,7 @@ fn check_format(path: &Path, connection: &Connection, format: &Format) -> Result
     let version = number("PRAGMA user_version")?;
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
     if application == 0 && version == 0 && tables == 0 {
-        return Ok(true);
+        return Ok(None);
     }
     if application != format.application {
         return Err(foreign());
@@ -183,7 +193,7 @@ fn check_format(path: &Path, connection: &Connection, format: &Format) -> Result
     if version > format.version {
         return Err(StoreError::NewerFormat { file: path.to_owned(), found: version, known: format.version });
     }
-    Ok(false)
+    Ok(Some(version))
 }
 
 fn open_reader(path: &Path) -> Result<Connection> {

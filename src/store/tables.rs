@@ -14,6 +14,8 @@ pub(crate) struct Format {
     pub version: i32,
     /// The tables of `version`.
     pub schema: &'static str,
+    /// What leads to each version from the one before; the first is that from version 1 to 2.
+    pub steps: &'static [&'static str],
     /// Whether freed pages are overwritten: what was erased must not linger in the file.
     pub secure_delete: bool,
 }
@@ -24,6 +26,7 @@ pub(crate) const CHAIN: Format = Format {
     application: 0x574c_6368,
     version: 1,
     secure_delete: false,
+    steps: &[],
     schema: "
 CREATE TABLE header (
     height INTEGER PRIMARY KEY,
@@ -80,8 +83,10 @@ CREATE TABLE waiting (
 pub(crate) const VAULT: Format = Format {
     kind: "vault",
     application: 0x574c_7661,
-    version: 1,
+    version: 2,
     secure_delete: true,
+    // Who left a record, so that the same person may try again: unknown of what was kept before.
+    steps: &["ALTER TABLE envelope ADD COLUMN author BLOB CHECK (length(author) = 16)"],
     schema: "
 CREATE TABLE envelope (
     number  INTEGER PRIMARY KEY,
@@ -91,6 +96,7 @@ CREATE TABLE envelope (
     home    INTEGER,
     pointer BLOB NOT NULL CHECK (length(pointer) = 32),
     bytes   BLOB NOT NULL,
+    author  BLOB CHECK (length(author) = 16),
     UNIQUE (object, version, pointer)
 ) STRICT;
 CREATE TABLE stanza (

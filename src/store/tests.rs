@@ -36,6 +36,7 @@ fn envelope(seed: u8, size: usize) -> Envelope {
         version: 1,
         content: 1,
         home: Some(1),
+        author: Some([1; 16]),
         pointer: Digest::of(&bytes),
         bytes,
         stanza: vec![seed, 1, 2, 3],

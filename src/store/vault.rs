@@ -11,6 +11,7 @@ use crate::database::Database;
 use crate::error::{Result, StoreError};
 use crate::sql::{all, digest, execute, integer, natural, one};
 use crate::tables::VAULT;
+use crate::writer::Pending;
 
 /// Search tokens that one query may name.
 const MAX_QUERY_TOKENS: usize = 16;
@@ -33,6 +34,8 @@ pub struct Envelope {
     pub content: u8,
     /// The branch that a record was made at; none for an identity.
     pub home: Option<u16>,
+    /// The member of staff who left it here; none for an identity.
+    pub author: Option<[u8; 16]>,
     /// SHA-256 of `bytes`.
     pub pointer: Digest,
     /// The envelope.
@@ -46,7 +49,8 @@ pub struct Envelope {
 /// What the chain says about an envelope that is put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing yet: the first one that comes keeps its place, and another under its name is refused.
+    /// Nothing yet: the first one that comes keeps its place, and another under its name is refused, unless it comes
+    /// from the same home and author, whose first attempt may have broken off.
     Open,
     /// It is the one that the network agreed on: kept whatever else came under its name.
     Agreed,
@@ -98,7 +102,28 @@ impl Vault {
         standing: Standing,
         entry: impl FnOnce(u64) -> Vec<u8> + Send + 'static,
     ) -> Result<Kept> {
-        self.database.write(move |connection| {
+        self.submit_envelope(envelope, standing, entry).wait()
+    }
+
+    /// Keeps many envelopes, each whole or not at all, with as few commits as the writer can: outcomes in their order.
+    pub fn put_envelopes<E>(&self, puts: Vec<(Envelope, Standing, E)>) -> Vec<Result<Kept>>
+    where
+        E: FnOnce(u64) -> Vec<u8> + Send + 'static,
+    {
+        let under_way: Vec<_> = puts
+            .into_iter()
+            .map(|(envelope, standing, entry)| self.submit_envelope(envelope, standing, entry))
+            .collect();
+        under_way.into_iter().map(Pending::wait).collect()
+    }
+
+    fn submit_envelope(
+        &self,
+        envelope: Envelope,
+        standing: Standing,
+        entry: impl FnOnce(u64) -> Vec<u8> + Send + 'static,
+    ) -> Pending<Kept> {
+        self.database.writer.submit(move |connection| {
             let kept = put_envelope(connection, &envelope, standing)?;
             if kept == Kept::New {
                 audit::append(connection, entry)?;
@@ -155,20 +180,25 @@ impl Vault {
 }
 
 fn put_envelope(connection: &Connection, envelope: &Envelope, standing: Standing) -> Result<Kept> {
-    let Envelope { object, version, content, home, pointer, bytes, stanza, tokens } = envelope;
-    let sql = "SELECT pointer, home FROM envelope WHERE object = ?1 AND version = ?2 AND content = ?3";
-    let known: Vec<(Digest, Option<u16>)> = all(connection, sql, params![object, version, content], |row| {
-        Ok((digest(row.get(0)?), row.get(1)?))
-    })?;
-    if standing == Standing::Open && known.iter().any(|kept| *kept != (*pointer, *home)) {
+    let Envelope { object, version, content, home, author, pointer, bytes, stanza, tokens } = envelope;
+    let sql = "SELECT pointer, home, author FROM envelope WHERE object = ?1 AND version = ?2 AND content = ?3";
+    let known: Vec<(Digest, Option<u16>, Option<[u8; 16]>)> =
+        all(connection, sql, params![object, version, content], |row| {
+            Ok((digest(row.get(0)?), row.get(1)?, row.get(2)?))
+        })?;
+    let taken = |(kept, from, by): &(Digest, Option<u16>, Option<[u8; 16]>)| {
+        let again = author.is_some() && by == author;
+        from != home || !(kept == pointer || again)
+    };
+    if standing == Standing::Open && known.iter().any(taken) {
         return Err(StoreError::OtherEnvelope);
     }
-    if known.iter().any(|(kept, _)| kept == pointer) {
+    if known.iter().any(|(kept, ..)| kept == pointer) {
         return Ok(Kept::Already);
     }
-    let sql = "INSERT INTO envelope (object, version, content, home, pointer, bytes)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    execute(connection, sql, params![object, version, content, home, pointer.bytes(), bytes])?;
+    let sql = "INSERT INTO envelope (object, version, content, home, author, pointer, bytes)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    execute(connection, sql, params![object, version, content, home, author, pointer.bytes(), bytes])?;
     let number = connection.last_insert_rowid();
     execute(connection, "INSERT INTO stanza VALUES (?1, ?2)", params![number, stanza])?;
     let sql = "INSERT INTO kept VALUES (?1, 1, ?2)

@@ -19,11 +19,13 @@ pub enum AuditOutcome {
     Withheld = 2,
     /// This branch holds nothing for it.
     Absent = 3,
+    /// It was left here and is kept.
+    Kept = 4,
 }
 
 impl AuditOutcome {
     fn from_code(code: u8) -> Option<Self> {
-        [Self::Released, Self::Withheld, Self::Absent].into_iter().find(|outcome| *outcome as u8 == code)
+        [Self::Released, Self::Withheld, Self::Absent, Self::Kept].into_iter().find(|outcome| *outcome as u8 == code)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{borrow::Cow, fmt};
 
 /// Bytes that travel as unpadded base64url text.
@@ -29,7 +29,7 @@ impl From<&[u8]> for Base64 {
 
 impl fmt::Display for Base64 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&BASE64URL_NOPAD.encode(&self.0))
+        BASE64URL_NOPAD.encode_display(&self.0).fmt(f)
     }
 }
 
@@ -48,8 +48,22 @@ impl Serialize for Base64 {
 
 impl<'de> Deserialize<'de> for Base64 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(|_| D::Error::custom("expected unpadded base64url"))
+        deserializer.deserialize_str(Base64Visitor)
+    }
+}
+
+/// Decodes where the text lies: an envelope may have many megabytes.
+struct Base64Visitor;
+
+impl serde::de::Visitor<'_> for Base64Visitor {
+    type Value = Base64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unpadded base64url")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Base64, E> {
+        text.parse().map_err(|_| E::custom("expected unpadded base64url"))
     }
 }
 

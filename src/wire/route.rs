@@ -45,12 +45,17 @@ pub enum RouteId {
     SideProofs,
     SubmitMain,
     SubmitSide,
+    SubmitManyMain,
+    SubmitManySide,
     MainFinality,
     SideFinality,
+    MainFinalities,
+    SideFinalities,
     SearchPatients,
     KeepIdentity,
     Links,
     KeepRecord,
+    KeepRecords,
     Envelopes,
     ReleaseKeys,
     Audit,
@@ -70,6 +75,10 @@ pub struct Route {
 }
 
 const SMALL: usize = 64 * 1024;
+/// A sealed record of the largest size in base64, or a list of smaller ones.
+const RECORDS: usize = 48 * 1024 * 1024;
+/// As many transactions as one request may hand in.
+const TRANSACTIONS: usize = 2 * 1024 * 1024;
 const NO_BODY: usize = 0;
 
 const fn route(
@@ -162,6 +171,22 @@ pub const ROUTES: &[Route] = {
             "hand in a side-chain transaction",
         ),
         route(
+            RouteId::SubmitManyMain,
+            Post,
+            "/v1/main/submissions",
+            ByTransaction,
+            TRANSACTIONS,
+            "hand in main-chain transactions, each by itself",
+        ),
+        route(
+            RouteId::SubmitManySide,
+            Post,
+            "/v1/side/submissions",
+            ByTransaction,
+            TRANSACTIONS,
+            "hand in side-chain transactions, each by itself",
+        ),
+        route(
             RouteId::MainFinality,
             Get,
             "/v1/main/transactions/{id}",
@@ -176,6 +201,22 @@ pub const ROUTES: &[Route] = {
             Needs(ReadSideChain),
             NO_BODY,
             "where a transaction became final, with its inclusion proof",
+        ),
+        route(
+            RouteId::MainFinalities,
+            Post,
+            "/v1/main/finalities",
+            Needs(ReadMainChain),
+            SMALL,
+            "where transactions became final, with the leaves of their blocks",
+        ),
+        route(
+            RouteId::SideFinalities,
+            Post,
+            "/v1/side/finalities",
+            Needs(ReadSideChain),
+            SMALL,
+            "where transactions became final, with the leaves of their blocks",
         ),
         route(
             RouteId::SearchPatients,
@@ -206,8 +247,16 @@ pub const ROUTES: &[Route] = {
             Put,
             "/v1/records/{record}",
             Needs(Operation::KeepRecord),
-            24 * 1024 * 1024,
+            RECORDS,
             "keep a sealed record and its wrapped key; answers a custody receipt",
+        ),
+        route(
+            RouteId::KeepRecords,
+            Put,
+            "/v1/records",
+            Needs(Operation::KeepRecord),
+            RECORDS,
+            "keep sealed records, each by itself; answers a custody receipt for each",
         ),
         route(
             RouteId::Envelopes,

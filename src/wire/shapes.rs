@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use wardline_crypto::Digest;
 use wardline_ledger::{LookupId, PatientId, RecordId};
 
+/// Records or transactions that one request may hand in, and transactions whose finality it may ask for.
+pub const BATCH_MAX: usize = 256;
 /// Most records that one request may name.
 pub const RECORDS_PER_REQUEST_MAX: usize = 256;
 /// Most headers in one reply.
@@ -143,6 +145,32 @@ pub struct Submitted {
     pub new: bool,
 }
 
+/// Transactions in canonical bytes, at most [`BATCH_MAX`]. Each is taken or refused by itself.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Submissions {
+    pub transactions: Vec<Base64>,
+}
+
+/// What became of each transaction, in the order in which they were handed in.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SubmissionsTaken {
+    pub outcomes: Vec<SubmissionOutcome>,
+}
+
+/// Whether a transaction waits now, durably.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum SubmissionOutcome {
+    Taken {
+        /// False when the node knew it already.
+        new: bool,
+    },
+    Refused {
+        code: String,
+        message: String,
+    },
+}
+
 /// `wait_ms`: how long to hold the request open for finality, at most [`FINALITY_WAIT_MS_MAX`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FinalityQuery {
@@ -163,6 +191,52 @@ pub enum Finality {
         #[serde(with = "text::list")]
         #[schemars(with = "Vec<String>")]
         inclusion: Vec<Digest>,
+    },
+    Waiting,
+    Unknown,
+    /// It was waiting and the rules of the ledger refuse it by now.
+    Refused {
+        code: String,
+        message: String,
+    },
+}
+
+/// Transactions whose finality is wanted, at most [`BATCH_MAX`], and how long to hold the request open until all of
+/// them are final or refused, at most [`FINALITY_WAIT_MS_MAX`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FinalitiesQuery {
+    #[serde(with = "text::list")]
+    #[schemars(with = "Vec<String>")]
+    pub ids: Vec<Digest>,
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+/// Where transactions stand, in the order asked, and the blocks that some of them are in.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Finalities {
+    pub blocks: Vec<FinalBlock>,
+    pub outcomes: Vec<FinalityOutcome>,
+}
+
+/// A block with the RFC 6962 leaf hashes of all its transactions: what many of them are proven by at once.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FinalBlock {
+    pub header: Base64,
+    pub certificate: Option<Base64>,
+    /// 32 bytes for each transaction.
+    pub leaves: Base64,
+}
+
+/// Where one transaction stands.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum FinalityOutcome {
+    Final {
+        /// Its block, by its place in the answer.
+        block: u32,
+        /// Index of the transaction in the block.
+        index: u32,
     },
     Waiting,
     Unknown,
@@ -262,6 +336,35 @@ pub struct RecordKept {
     pub new: bool,
     /// Canonical bytes of the custody receipt.
     pub receipt: Base64,
+}
+
+/// Sealed records to keep, at most [`BATCH_MAX`]. Each is kept or refused by itself.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct KeepRecords {
+    pub records: Vec<NamedRecord>,
+}
+
+/// A sealed record and its temporary ID.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct NamedRecord {
+    #[serde(with = "text")]
+    #[schemars(with = "String")]
+    pub record: RecordId,
+    pub keep: KeepRecord,
+}
+
+/// What became of each record, in the order sent.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RecordsKept {
+    pub outcomes: Vec<KeepOutcome>,
+}
+
+/// Whether a record is durable here.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum KeepOutcome {
+    Kept(RecordKept),
+    Refused(Problem),
 }
 
 /// Sealed records wanted, at most [`RECORDS_PER_REQUEST_MAX`].

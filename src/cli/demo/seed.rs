@@ -7,19 +7,14 @@ use crate::cli::{
 };
 use serde_json::json;
 use std::{
-    collections::VecDeque,
     fs,
     io::{IsTerminal as _, Write as _},
     sync::Arc,
     time::Instant,
 };
-use wardline_client::{Clock as _, Group, SystemClock};
+use wardline_client::{Clock as _, Group, NewRecord, SystemClock};
 use wardline_crypto::OsEntropy;
-use wardline_ledger::{Genesis, PatientId};
-use wardline_record::Record;
-
-/// Records handed to one branch at once.
-const BATCH: usize = 48;
+use wardline_ledger::{Genesis, RecordId};
 
 /// Seeds the demo unless it was seeded before.
 pub async fn once(layout: &Layout, genesis: &Genesis, seed: u64, limit: Option<usize>) -> Result<()> {
@@ -39,29 +34,48 @@ pub async fn once(layout: &Layout, genesis: &Genesis, seed: u64, limit: Option<u
     let total = plan.people.iter().map(|person| person.records.len()).sum::<usize>();
     let mut progress = Progress::new(plan.people.len(), total);
 
-    let mut queues: Vec<VecDeque<(PatientId, Record)>> = vec![VecDeque::new(); groups.len()];
+    // Everybody at once at the branch of the first record, whose registrar signs.
+    let mut at: Vec<Vec<people::Person>> = groups.iter().map(|_| Vec::new()).collect();
     for person in plan.people {
         let home = person.records.first().map_or(0, |(branch, _)| *branch);
-        let registrar = groups.get(home).ok_or("a made-up patient's branch is not in the demo")?;
-        let patient = registrar.enrol(&person.identity).await?;
+        at.get_mut(home).ok_or("a made-up patient's branch is not in the demo")?.push(person);
+    }
+    let mut enrolments = Vec::new();
+    for (group, people) in groups.iter().zip(&at) {
+        let (group, identities) = (group.clone(), people.iter().map(|person| person.identity.clone()));
+        let identities = identities.collect();
+        enrolments.push(tokio::spawn(async move { group.enrol_all(identities).await }));
+    }
+    let mut enrolled = Vec::new();
+    for enrolment in enrolments {
+        enrolled.extend(enrolment.await?);
+    }
+    let mut records: Vec<Vec<NewRecord>> = groups.iter().map(|_| Vec::new()).collect();
+    for (person, patient) in at.into_iter().flatten().zip(enrolled) {
+        let patient = patient?;
         progress.enrolled += 1;
         progress.show();
         for (branch, record) in person.records {
-            if let Some(queue) = queues.get_mut(branch) {
-                queue.push_back((patient, record));
+            if let Some(records) = records.get_mut(branch) {
+                records.push(NewRecord { patient, id: RecordId::draw(&mut OsEntropy), version: 1, record });
             }
         }
     }
-    // Branch by branch in turn: each branch's import key signs its own records.
-    while queues.iter().any(|queue| !queue.is_empty()) {
-        for (group, queue) in groups.iter().zip(&mut queues) {
-            let batch: Vec<_> = (0..BATCH).map_while(|_| queue.pop_front()).collect();
-            let count = batch.len();
-            for outcome in group.add_records(batch).await {
-                outcome?;
-            }
-            progress.agreed += count;
-            progress.show();
+    // All branches at once: each branch's import key signs its own records.
+    let (agreed, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let mut kept = Vec::new();
+    for (group, records) in groups.into_iter().zip(records) {
+        let agreed = agreed.clone();
+        kept.push(tokio::spawn(async move { group.keep_all(records, agreed).await }));
+    }
+    drop(agreed);
+    while let Some(count) = heard.recv().await {
+        progress.agreed += count;
+        progress.show();
+    }
+    for outcomes in kept {
+        for outcome in outcomes.await? {
+            outcome?;
         }
     }
     progress.finish(started);

@@ -84,7 +84,7 @@ async fn a_record_is_sealed_kept_copied_linked_and_agreed_in_this_order() {
     assert_eq!(steps[..2], [Progress::Sealed, Progress::Kept { branch: 1 }]);
     assert!(steps.contains(&Progress::Copied { receipts: 4, wanted: 2 }), "{steps:?}");
     let last =
-        [Progress::Linked { height: added.side_height }, Progress::Agreed { height: added.main_height }];
+        [Progress::Linked { height: added.side_height.unwrap() }, Progress::Agreed { height: added.main_height }];
     assert_eq!(steps[steps.len() - 2..], last);
     let order = |step: &Progress| match step {
         Progress::Sealed => 0,

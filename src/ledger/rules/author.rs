@@ -39,8 +39,8 @@ pub(super) fn session(
     };
     let member = member(view, grant.staff)?;
     let max_s = state::policy(view)?.grant_max_s;
-    grant.verify(&context.network, &member.staff, context.time_s, max_s).map_err(Refusal::Grant)?;
-    if !grant.session.verify(Domain::Transaction, &transaction.signed_bytes(), signature) {
+    grant.verify_in(view, &context.network, &member.staff, context.time_s, max_s).map_err(Refusal::Grant)?;
+    if !view.verifies(&grant.session, Domain::Transaction, &transaction.signed_bytes(), signature) {
         return Err(Refusal::BadSignature);
     }
     Ok(member)
@@ -52,7 +52,7 @@ pub(super) fn branch(view: &dyn StateView, transaction: &Transaction) -> Result<
         return Err(Refusal::WrongAuthor("a branch"));
     };
     let participant = active_branch(view, *branch)?;
-    if !participant.signing.verify(Domain::Transaction, &transaction.signed_bytes(), signature) {
+    if !view.verifies(&participant.signing, Domain::Transaction, &transaction.signed_bytes(), signature) {
         return Err(Refusal::BadSignature);
     }
     Ok(*branch)
@@ -70,7 +70,7 @@ pub(super) fn approvers<'a>(
     for approval in approvals {
         let member = member(view, approval.staff)?;
         allowed(&may_administer(member.staff.roles, member.branch.trusted))?;
-        if !member.staff.signing.verify(Domain::Approval, &message, &approval.signature) {
+        if !view.verifies(&member.staff.signing, Domain::Approval, &message, &approval.signature) {
             return Err(Refusal::BadSignature);
         }
     }

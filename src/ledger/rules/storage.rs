@@ -88,7 +88,7 @@ fn check_receipts(view: &dyn StateView, context: &BlockContext, body: &Storage) 
         let holder = state::participant(view, receipt.branch)?
             .filter(|holder| holder.active && holder.trusted)
             .ok_or(Refusal::ReceiptBranch)?;
-        if !receipt.verify(&custody, &holder.signing) {
+        if !receipt.verify_in(view, &custody, &holder.signing) {
             return Err(Refusal::ReceiptSignature);
         }
     }

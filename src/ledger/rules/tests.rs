@@ -174,7 +174,7 @@ const REFUSED: &[Case] = &[
         w.by("registrar", Body::Storage(again(w))).encode()
     }),
     ("storage.size", Chain::Main, |w| storage(w, |body| body.size = 0)),
-    ("storage.size", Chain::Main, |w| storage(w, |body| body.size = 8 * 1024 * 1024 + 1)),
+    ("storage.size", Chain::Main, |w| storage(w, |body| body.size = 33 * 1024 * 1024 + 1)),
     ("storage.assent-reason", Chain::Main, |w| storage(w, |body| body.assent = Assent::Emergency(0))),
     ("storage.assent-reason", Chain::Main, |w| storage(w, |body| body.assent = Assent::Emergency(5))),
     ("storage.assent-reason", Chain::Main, |w| storage(w, |body| body.assent = Assent::UnableToAsk(7))),
@@ -329,7 +329,7 @@ const HOLDS: &[Case] = &[
     ("emergency", Chain::Main, |w| storage(w, |body| body.assent = Assent::Emergency(4))),
     ("unable to ask", Chain::Main, |w| storage(w, |body| body.assent = Assent::UnableToAsk(6))),
     ("the largest envelope", Chain::Main, |w| {
-        let body = Storage { size: 8 * 1024 * 1024, ..w.storage("a") };
+        let body = Storage { size: 33 * 1024 * 1024, ..w.storage("a") };
         w.by("ward", Body::Storage(w.held_by(body, &[1, 3, 4]))).encode()
     }),
     ("the grant's first second", Chain::Main, |w| with_grant(w, |g| g.not_before_s = NOW)),

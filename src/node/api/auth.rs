@@ -3,7 +3,10 @@
 //! A `Caller` is made nowhere else, and every handler but those of the two public routes takes one.
 
 use super::{blocking, error::ApiError, release::Grounds, sessions::NotAccepted};
-use crate::branch::{Branch, RunningChain};
+use crate::{
+    branch::{Branch, RunningChain},
+    verified::Remembering,
+};
 use axum::http::HeaderMap;
 use std::{sync::Arc, time::Duration};
 use wardline_crypto::{Domain, Signature};
@@ -234,7 +237,8 @@ fn standing_in(
     now_s: u64,
 ) -> Result<Standing, ApiError> {
     let standing = read_standing(view, grant)?.ok_or(ApiError::UnknownStaff)?;
-    grant.verify(&branch.network, &standing.staff, now_s, standing.policy.grant_max_s)?;
+    let view = Remembering { view, verified: &branch.verified };
+    grant.verify_in(&view, &branch.network, &standing.staff, now_s, standing.policy.grant_max_s)?;
     Ok(standing)
 }
 

@@ -43,7 +43,9 @@ pub(crate) async fn receive(
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let units = announced.unwrap_or(limit).min(limit).div_ceil(BODY_UNIT);
     let units = u32::try_from(units).unwrap_or(u32::MAX);
-    let room = Arc::clone(&branch.bodies).try_acquire_many_owned(units).map_err(|_| ApiError::Busy)?;
+    // Large bodies wait for each other, so that many at once need no more memory than one after the other.
+    let room = Arc::clone(&branch.bodies).acquire_many_owned(units);
+    let Ok(Ok(room)) = timeout(branch.limits.body_room, room).await else { return Err(ApiError::Busy) };
 
     let deadline = Instant::now() + branch.limits.body;
     let mut body = Limited::new(body, limit);

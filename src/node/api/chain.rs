@@ -163,7 +163,31 @@ pub(crate) async fn submit(
     caller: Caller,
     submission: Submission,
 ) -> Result<Submitted, ApiError> {
-    let transaction = Transaction::decode(&submission.transaction.0).map_err(|error| ApiError::BadField {
+    may_hand_in(&branch, chain, &caller, &submission.transaction.0)?;
+    let id = Digest::of(&submission.transaction.0);
+    let new = blocking(move || {
+        let running = running(&branch, chain)?;
+        running.application.check_waiting_room()?;
+        running.engine.submit(submission.transaction.0.into()).map_err(|reason| refused(&reason))
+    })
+    .await?;
+    Ok(Submitted { id, new })
+}
+
+/// What the chain says against a transaction, `code: message`, as the API's refusal.
+pub(crate) fn refused(reason: &str) -> ApiError {
+    let (code, message) = reason.split_once(": ").unwrap_or(("refused", reason));
+    ApiError::Ledger { code: code.to_owned(), message: message.to_owned() }
+}
+
+/// Whether these bytes are a transaction of this chain that the caller may hand in.
+pub(crate) fn may_hand_in(
+    branch: &Branch,
+    chain: Chain,
+    caller: &Caller,
+    bytes: &[u8],
+) -> Result<(), ApiError> {
+    let transaction = Transaction::decode(bytes).map_err(|error| ApiError::BadField {
         field: "transaction",
         reason: Cow::Owned(error.to_string()),
     })?;
@@ -173,18 +197,7 @@ pub(crate) async fn submit(
             reason: "it is for another network or chain".into(),
         });
     }
-    may_submit(&caller, &transaction)?;
-    let id = Digest::of(&submission.transaction.0);
-    let new = blocking(move || {
-        let running = running(&branch, chain)?;
-        running.application.check_waiting_room()?;
-        running.engine.submit(submission.transaction.0.into()).map_err(|refusal| {
-            let (code, message) = refusal.split_once(": ").unwrap_or(("refused", &refusal));
-            ApiError::Ledger { code: code.to_owned(), message: message.to_owned() }
-        })
-    })
-    .await?;
-    Ok(Submitted { id, new })
+    may_submit(caller, &transaction)
 }
 
 /// Whether the caller may hand this in: by the table, and only in their own name.

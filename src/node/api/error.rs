@@ -130,16 +130,22 @@ impl From<StoreError> for ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+impl ApiError {
+    /// What the asker is told; the log is told too.
+    pub fn problem(&self) -> Problem {
         let id = problem_id();
         let (status, code) = self.status_and_code();
-        match &self {
+        match self {
             Self::Internal { detail } => tracing::error!(problem = id, code, detail, "request failed"),
             _ => tracing::info!(problem = id, code, status = status.as_u16(), "request refused"),
         }
-        let problem = Problem { code: code.to_owned(), message: self.to_string(), id };
-        (status, Json(problem)).into_response()
+        Problem { code: code.to_owned(), message: self.to_string(), id }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.status_and_code().0, Json(self.problem())).into_response()
     }
 }
 

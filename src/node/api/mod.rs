@@ -5,6 +5,7 @@ pub(crate) mod auth;
 pub(crate) mod body;
 pub(crate) mod chain;
 pub(crate) mod error;
+pub(crate) mod many;
 pub(crate) mod openapi;
 pub(crate) mod patients;
 pub(crate) mod records;

@@ -76,11 +76,18 @@ fn shapes(route: RouteId, generator: &mut SchemaGenerator) -> Shapes {
         RouteId::MainBlock | RouteId::SideBlock => get::<wire::Block>(g),
         RouteId::MainProofs | RouteId::SideProofs => send::<wire::ProofsQuery, wire::Proofs>(g),
         RouteId::SubmitMain | RouteId::SubmitSide => send::<wire::Submission, wire::Submitted>(g),
+        RouteId::SubmitManyMain | RouteId::SubmitManySide => {
+            send::<wire::Submissions, wire::SubmissionsTaken>(g)
+        }
+        RouteId::MainFinalities | RouteId::SideFinalities => {
+            send::<wire::FinalitiesQuery, wire::Finalities>(g)
+        }
         RouteId::MainFinality | RouteId::SideFinality => ask::<wire::FinalityQuery, wire::Finality>(g),
         RouteId::SearchPatients => send::<wire::Search, wire::Found>(g),
         RouteId::KeepIdentity => send::<wire::KeepIdentity, wire::IdentityKept>(g),
         RouteId::Links => send::<wire::LinksQuery, wire::Links>(g),
         RouteId::KeepRecord => send::<wire::KeepRecord, wire::RecordKept>(g),
+        RouteId::KeepRecords => send::<wire::KeepRecords, wire::RecordsKept>(g),
         RouteId::Envelopes => send::<wire::EnvelopesQuery, wire::Envelopes>(g),
         RouteId::ReleaseKeys => send::<wire::KeysQuery, wire::Keys>(g),
         RouteId::Audit => ask::<wire::AuditQuery, wire::AuditLog>(g),

@@ -163,6 +163,7 @@ pub(crate) async fn keep_identity(
             version: header.version,
             content: header.content.code(),
             home: None,
+            author: None,
             pointer,
             bytes: envelope,
             stanza: keep.stanza.0,

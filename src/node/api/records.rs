@@ -4,6 +4,7 @@ use super::{
     auth::Caller,
     blocking, body,
     error::ApiError,
+    many,
     release::{self, Grounds, Releasable},
 };
 use crate::{
@@ -12,21 +13,21 @@ use crate::{
 };
 use bytes::Bytes;
 use std::sync::Arc;
-use wardline_crypto::{Content, Digest, Stanza, Suite, peek, unwrap};
+use wardline_crypto::{Content, Digest, MAX_ENVELOPE, Stanza, Suite, peek, unwrap};
 use wardline_ledger::{
     BranchId, Canonical, Custody, Key, LinkEntry, Receipt, RecordEntry, RecordId, StateView, state,
 };
 use wardline_policy::{Operation, Purpose};
 use wardline_store::{Envelope, Kept, Standing};
 use wardline_wire::{
-    AuditOutcome, Envelopes, EnvelopesQuery, KeepRecord, KeyRelease, Keys, KeysQuery,
-    RECORDS_PER_REQUEST_MAX, RecordKept,
+    AuditOutcome, Envelopes, EnvelopesQuery, KeepOutcome, KeepRecord, KeepRecords, KeyRelease, Keys,
+    KeysQuery, NamedRecord, RECORDS_PER_REQUEST_MAX, RecordKept, RecordsKept,
 };
 
 /// The version of what nothing is agreed about yet.
 pub(crate) const FIRST_VERSION: u32 = 1;
-/// Most bytes of sealed records in one answer.
-const ANSWER_BYTES: usize = 32 * 1024 * 1024;
+/// Most bytes of sealed records in one answer: the largest record alone, or several smaller ones.
+const ANSWER_BYTES: usize = MAX_ENVELOPE;
 
 /// A suite may be written only while the registry says so.
 pub(crate) fn check_suite(view: &dyn StateView, suite: Suite) -> Result<(), ApiError> {
@@ -59,53 +60,109 @@ pub(crate) async fn keep(
 ) -> Result<RecordKept, ApiError> {
     blocking(move || {
         let keep: KeepRecord = body::json(&body)?;
-        if keep.home != caller.staff.branch.0 {
-            return Err(ApiError::BadField { field: "home", reason: "it is not your branch".into() });
-        }
-        let object = *record.bytes();
-        let header = peek(&keep.envelope.0)
-            .ok()
-            .filter(|header| {
-                header.object == object && header.content == Content::Record && header.version == keep.version
-            })
-            .ok_or(ApiError::BadField {
-                field: "envelope",
-                reason: "it is not this version of this record".into(),
-            })?;
-        let pointer = Digest::of(&keep.envelope.0);
-        let (heights, standing) = release::at_heights(&branch, |at| {
-            check_suite(at.side, header.suite)?;
-            Ok((at.heights, record_standing(at.main, record, &keep, pointer)?))
-        })?;
-        let context = release::wrap_context(&branch, object, header.version, pointer);
-        check_stanza(&keep.stanza.0, |stanza| unwrap(stanza, &branch.wrap, &context).is_ok())?;
-
-        let size = u32::try_from(keep.envelope.0.len()).map_err(ApiError::internal)?;
-        let envelope = Envelope {
-            object,
-            version: header.version,
-            content: header.content.code(),
-            home: Some(keep.home),
-            pointer,
-            bytes: keep.envelope.0,
-            stanza: keep.stanza.0,
-            tokens: Vec::new(),
-        };
-        let entry = audit::entry(&branch, &caller, Operation::KeepRecord, heights, None, Matter::default());
-        let kept = branch.vault.put_envelope(envelope, standing, entry)?;
-        // Signed only now that the envelope is durable: others will rely on it.
-        let custody = Custody {
-            network: branch.network,
-            record,
-            version: header.version,
-            home: BranchId(keep.home),
-            pointer,
-            size,
-        };
-        let receipt = Receipt::signed(&custody, branch.id, &branch.signing);
-        Ok(RecordKept { new: kept == Kept::New, receipt: receipt.encode().into() })
+        // The text is not needed any more, and may be large.
+        drop(body);
+        let kept = keep_all(&branch, &caller, vec![NamedRecord { record, keep }]).pop();
+        kept.unwrap_or_else(|| Err(ApiError::internal("a record was not looked at")))
     })
     .await
+}
+
+/// Keeps many records, each of which passes or fails by itself.
+pub(crate) async fn keep_many(
+    branch: Arc<Branch>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<RecordsKept, ApiError> {
+    blocking(move || {
+        let KeepRecords { records } = body::json(&body)?;
+        drop(body);
+        many::check_count("records", records.len())?;
+        let outcomes = keep_all(&branch, &caller, records).into_iter().map(|outcome| match outcome {
+            Ok(kept) => KeepOutcome::Kept(kept),
+            Err(refused) => KeepOutcome::Refused(refused.problem()),
+        });
+        Ok(RecordsKept { outcomes: outcomes.collect() })
+    })
+    .await
+}
+
+fn keep_all(
+    branch: &Branch,
+    caller: &Caller,
+    records: Vec<NamedRecord>,
+) -> Vec<Result<RecordKept, ApiError>> {
+    let mut outcomes = Vec::with_capacity(records.len());
+    let mut puts = Vec::new();
+    for named in records {
+        outcomes.push(check(branch, caller, named).map(|(custody, put)| {
+            puts.push(put);
+            custody
+        }));
+    }
+    let mut kept = branch.vault.put_envelopes(puts).into_iter();
+    let outcomes = outcomes.into_iter().map(|checked| {
+        let custody = checked?;
+        let kept = kept.next().ok_or_else(|| ApiError::internal("a record was not looked at"))??;
+        // Signed only now that the envelope is durable: others will rely on it.
+        let receipt = Receipt::signed(&custody, branch.id, &branch.signing);
+        Ok(RecordKept { new: kept == Kept::New, receipt: receipt.encode().into() })
+    });
+    outcomes.collect()
+}
+
+/// What is put into the vault: the envelope, what the chain says of it, its audit entry.
+type Put<E> = (Envelope, Standing, E);
+
+/// Checks a record that is to be kept, and says what its receipt will be for.
+fn check(
+    branch: &Branch,
+    caller: &Caller,
+    NamedRecord { record, keep }: NamedRecord,
+) -> Result<(Custody, Put<impl FnOnce(u64) -> Vec<u8> + Send + use<>>), ApiError> {
+    if keep.home != caller.staff.branch.0 {
+        return Err(ApiError::BadField { field: "home", reason: "it is not your branch".into() });
+    }
+    let object = *record.bytes();
+    let header = peek(&keep.envelope.0)
+        .ok()
+        .filter(|header| {
+            header.object == object && header.content == Content::Record && header.version == keep.version
+        })
+        .ok_or(ApiError::BadField {
+            field: "envelope",
+            reason: "it is not this version of this record".into(),
+        })?;
+    let pointer = Digest::of(&keep.envelope.0);
+    let (heights, standing) = release::at_heights(branch, |at| {
+        check_suite(at.side, header.suite)?;
+        Ok((at.heights, record_standing(at.main, record, &keep, pointer)?))
+    })?;
+    let context = release::wrap_context(branch, object, header.version, pointer);
+    check_stanza(&keep.stanza.0, |stanza| unwrap(stanza, &branch.wrap, &context).is_ok())?;
+
+    let size = u32::try_from(keep.envelope.0.len()).map_err(ApiError::internal)?;
+    let entry = audit::entry(branch, caller, Operation::KeepRecord, heights, None, named(record));
+    let home = BranchId(keep.home);
+    let custody =
+        Custody { network: branch.network, record, version: header.version, home, pointer, size };
+    let envelope = Envelope {
+        object,
+        version: header.version,
+        content: header.content.code(),
+        home: Some(keep.home),
+        author: Some(*caller.staff.id.bytes()),
+        pointer,
+        bytes: keep.envelope.0,
+        stanza: keep.stanza.0,
+        tokens: Vec::new(),
+    };
+    Ok((custody, (envelope, standing, entry)))
+}
+
+/// One record that was kept, for the audit entry: the request line of a list does not name it.
+fn named(record: RecordId) -> Matter {
+    Matter { objects: vec![(record, AuditOutcome::Kept).into()], ..Matter::default() }
 }
 
 /// Whether an envelope may be kept, by what is agreed about its record: the first version while nothing is; then the

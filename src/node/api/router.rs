@@ -7,7 +7,7 @@ use super::{
     body::{self, Received},
     chain,
     error::ApiError,
-    patients, records, status,
+    many, patients, records, status,
 };
 use crate::branch::Branch;
 use axum::{
@@ -55,10 +55,11 @@ fn endpoint(route: &'static Route) -> MethodRouter<Arc<Branch>> {
 pub(crate) fn chain_of(route: RouteId) -> Chain {
     use RouteId::*;
     match route {
-        Hello | Genesis | Status | MainHeaders | MainBlock | MainProofs | SubmitMain | MainFinality
-        | Audit => Chain::Main,
-        SideHeaders | SideBlock | SideProofs | SubmitSide | SideFinality | SearchPatients | KeepIdentity
-        | Links | KeepRecord | Envelopes | ReleaseKeys => Chain::Side,
+        Hello | Genesis | Status | MainHeaders | MainBlock | MainProofs | SubmitMain | SubmitManyMain
+        | MainFinality | MainFinalities | Audit => Chain::Main,
+        SideHeaders | SideBlock | SideProofs | SubmitSide | SubmitManySide | SideFinality
+        | SideFinalities | SearchPatients | KeepIdentity | Links | KeepRecord | KeepRecords | Envelopes
+        | ReleaseKeys => Chain::Side,
     }
 }
 
@@ -107,7 +108,8 @@ fn decided_by_handler(route: RouteId) -> bool {
     match route {
         SideBlock | SearchPatients | Links | Envelopes | ReleaseKeys => true,
         Hello | Genesis | Status | MainHeaders | SideHeaders | MainBlock | MainProofs | SideProofs
-        | SubmitMain | SubmitSide | MainFinality | SideFinality | KeepIdentity | KeepRecord | Audit => false,
+        | SubmitMain | SubmitSide | SubmitManyMain | SubmitManySide | MainFinality | SideFinality
+        | MainFinalities | SideFinalities | KeepIdentity | KeepRecord | KeepRecords | Audit => false,
     }
 }
 
@@ -170,6 +172,18 @@ async fn dispatch(route: RouteId, mut call: Call<'_>) -> Result<Response, ApiErr
         RouteId::SubmitSide => {
             ok(chain::submit(branch, Chain::Side, call.caller()?, call.json()?).await?).await
         }
+        RouteId::SubmitManyMain => {
+            ok(many::submit(branch, Chain::Main, call.caller()?, call.json()?).await?).await
+        }
+        RouteId::SubmitManySide => {
+            ok(many::submit(branch, Chain::Side, call.caller()?, call.json()?).await?).await
+        }
+        RouteId::MainFinalities => {
+            ok(many::finalities(branch, Chain::Main, call.caller()?, call.json()?).await?).await
+        }
+        RouteId::SideFinalities => {
+            ok(many::finalities(branch, Chain::Side, call.caller()?, call.json()?).await?).await
+        }
         RouteId::MainFinality => {
             ok(chain::finality(branch, Chain::Main, call.caller()?, call.path("id")?, call.query()?).await?)
                 .await
@@ -188,8 +202,12 @@ async fn dispatch(route: RouteId, mut call: Call<'_>) -> Result<Response, ApiErr
             ok(patients::links(branch, call.caller()?, call.json()?, body).await?).await
         }
         RouteId::KeepRecord => {
-            let body = call.received.bytes.clone();
+            let body = std::mem::take(&mut call.received.bytes);
             ok(records::keep(branch, call.caller()?, call.path("record")?, body).await?).await
+        }
+        RouteId::KeepRecords => {
+            let body = std::mem::take(&mut call.received.bytes);
+            ok(records::keep_many(branch, call.caller()?, body).await?).await
         }
         RouteId::Envelopes => {
             let body = call.received.bytes.clone();

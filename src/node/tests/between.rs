@@ -116,7 +116,8 @@ async fn junk_under_a_records_name_hides_nothing() {
         let (bytes, _) = running.world.record(spoilt);
         let (object, version, content, home) = (*spoilt.bytes(), 1, Content::Record.code(), Some(1));
         let (pointer, stanza, tokens) = (Digest::of(&bytes), b"damaged".to_vec(), Vec::new());
-        let envelope = Envelope { object, version, content, home, pointer, bytes, stanza, tokens };
+        let envelope =
+            Envelope { object, version, content, home, author: None, pointer, bytes, stanza, tokens };
         vault.put_envelope(envelope, Standing::Open, |_| b"an entry".to_vec()).unwrap();
     }
     running.start_branch(1).await;

@@ -95,6 +95,7 @@ impl Cluster {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             addresses: BTreeMap::new(),
             mirror: Mirror::None,
+            verified: Arc::default(),
         };
         let application = Arc::new(ChainApplication::open(store, &self.world.genesis, settings).unwrap());
         self.running.insert(node, Arc::clone(&application));
