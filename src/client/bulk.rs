@@ -13,13 +13,14 @@ use crate::{
     keep::{Added, RecordDraft, Sealer, stopped},
     seal::FIRST_VERSION,
 };
-use futures::{StreamExt, stream};
 use std::{
     collections::{BTreeMap, VecDeque},
-    pin::pin,
     sync::{Arc, Mutex},
 };
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc::UnboundedSender};
+use tokio::{
+    sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc::UnboundedSender},
+    task::JoinSet,
+};
 use wardline_crypto::Digest;
 use wardline_ledger::{Chain, PatientId, RecordId, StaffId, Transaction};
 use wardline_policy::Purpose;
@@ -98,20 +99,34 @@ impl Group {
             Ok(home) => home,
             Err(error) => return results.iter().map(|_| Err(error.clone())).collect(),
         };
-        let queue: VecDeque<(usize, NewRecord)> = records.into_iter().enumerate().collect();
+        let mut queue: VecDeque<(usize, NewRecord)> = records.into_iter().enumerate().collect();
         let room = Arc::new(Semaphore::new(ROOM_KIB));
-        let before = Before::default();
-        let batches = stream::unfold(queue, |queue| self.inner.next_batch(queue, room.clone()));
-        let kept = batches.map(|batch| self.keep_batch(batch, &home, &before));
-        let mut outcomes = pin!(kept.buffer_unordered(BATCHES));
-        while let Some(batch) = outcomes.next().await {
-            let agreed = batch.iter().filter(|(_, outcome)| outcome.is_ok()).count();
-            // Nobody has to listen.
-            let _ = progress.send(agreed);
-            for (place, outcome) in batch {
-                if let Some(result) = results.get_mut(place) {
-                    *result = outcome;
+        let before = Arc::new(Before::default());
+        let mut running = JoinSet::new();
+        let mut over = false;
+        while !over {
+            if running.len() < BATCHES && !queue.is_empty() {
+                let Some((batch, rest)) = self.inner.next_batch(queue, room.clone()).await else { break };
+                queue = rest;
+                let (group, home, before) = (self.clone(), home.clone(), before.clone());
+                // A task of its own goes on while the next batch is sealed.
+                running.spawn(async move { group.keep_batch(batch, &home, &before).await });
+                continue;
+            }
+            match running.join_next().await {
+                Some(Ok(batch)) => {
+                    let agreed = batch.iter().filter(|(_, outcome)| outcome.is_ok()).count();
+                    // Nobody has to listen.
+                    let _ = progress.send(agreed);
+                    for (place, outcome) in batch {
+                        if let Some(result) = results.get_mut(place) {
+                            *result = outcome;
+                        }
+                    }
                 }
+                // Its records keep the failure that they began with.
+                Some(Err(_)) => {}
+                None => over = queue.is_empty(),
             }
         }
         results
