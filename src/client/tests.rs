@@ -4,6 +4,7 @@ mod server;
 mod world;
 
 mod blocks;
+mod bulk;
 mod chains;
 mod patients;
 mod records;

@@ -4,6 +4,7 @@ mod api;
 mod asker;
 mod between;
 mod leaders;
+mod many;
 mod mirror;
 mod release;
 mod simulated;

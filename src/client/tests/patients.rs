@@ -1,7 +1,7 @@
 //! Search and history against branches that leave out, change, withhold or say nothing.
 
 use super::{
-    records::{allergy, enrolled, report},
+    records::{allergy, enrolled, keep_all, report},
     server::{Net, Vice},
 };
 use crate::{AnswerState, ClientError, FinalLookup, Group, History, RowState, Wholeness};
@@ -13,7 +13,7 @@ async fn prepared(net: &Net, records: usize) -> (Group, PatientId, FinalLookup) 
     let patient = enrolled(&group).await;
     let records =
         (0..records).map(|n| (patient, if n % 2 == 0 { report(n + 1) } else { allergy(n + 1) })).collect();
-    for added in group.add_records(records).await {
+    for added in keep_all(&group, records).await {
         added.unwrap();
     }
     let lookup = group.look_up(patient, Purpose::Treatment, "ward round").await.unwrap();
@@ -177,7 +177,7 @@ async fn a_list_that_is_older_than_what_was_verified_is_not_believed() {
     let net = Net::start().await;
     let (group, patient, lookup) = prepared(&net, 3).await;
     let fresh = net.group();
-    group.add_records(vec![(patient, allergy(9))]).await.remove(0).unwrap();
+    keep_all(&group, vec![(patient, allergy(9))]).await.remove(0).unwrap();
     for branch in super::world::TRUSTED {
         net.turn(branch, Vice::OldList(1));
     }

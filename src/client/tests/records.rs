@@ -1,9 +1,9 @@
 //! Keeping records: receipts, order of progress, retries, refusals.
 
 use super::server::{Net, Vice};
-use crate::{Added, ClientError, Group, Progress};
-use wardline_crypto::Stanza;
-use wardline_ledger::{Chain, Key, PatientEntry, PatientId, RecordEntry, state};
+use crate::{Added, ClientError, Group, NewRecord, Progress};
+use wardline_crypto::{OsEntropy, Stanza};
+use wardline_ledger::{Chain, Key, PatientEntry, PatientId, RecordEntry, RecordId, state};
 use wardline_record::{Allergy, Body, Finding, Identity, ImagingReport, Modality, Mrn, Practitioner, Record};
 
 pub(crate) fn identity(family: &str) -> Identity {
@@ -65,6 +65,21 @@ async fn add(
         steps.push(step);
     }
     (added, steps)
+}
+
+/// Keeps many under fresh identifiers.
+pub(crate) async fn keep_all(
+    group: &Group,
+    records: Vec<(PatientId, Record)>,
+) -> Vec<Result<Added, ClientError>> {
+    let fresh = |(patient, record)| NewRecord {
+        patient,
+        id: RecordId::draw(&mut OsEntropy),
+        version: 1,
+        record,
+    };
+    let (progress, _) = tokio::sync::mpsc::unbounded_channel();
+    group.keep_all(records.into_iter().map(fresh).collect(), progress).await
 }
 
 fn links(net: &Net, patient: PatientId) -> u64 {
@@ -196,7 +211,7 @@ async fn many_go_out_together_and_each_has_its_result() {
         group.enrol_all(identities).await.into_iter().collect::<Result<_, _>>().unwrap();
     let mut records: Vec<_> = (0..20).map(|n| (patients[n % 5], allergy(n + 1))).collect();
     records.push((PatientId::from_bytes([9; 16]), allergy(1)));
-    let results = group.add_records(records).await;
+    let results = keep_all(&group, records).await;
     assert!(results[..20].iter().all(Result::is_ok));
     assert!(results[20].is_err());
     assert!(patients.iter().all(|patient| links(&net, *patient) == 4));

@@ -11,7 +11,7 @@ use tokio::{
 };
 use wardline_crypto::{
     DataKey, Digest, Domain, Entropy, Held, OsEntropy, PublicKey, ReleaseContext, Signature, Stanza,
-    WrapContext, merkle, release, unwrap,
+    WrapContext, merkle, peek, release, unwrap,
 };
 use wardline_ledger::{
     BranchId, Canonical, Chain, Custody, Grant, Header, Key, LinkEntry, PatientEntry, PatientId, Receipt,
@@ -85,6 +85,8 @@ pub(crate) enum Vice {
     SwapsCertificates,
     /// Refuses whole blocks.
     RefusesBlocks,
+    /// Names other transactions than those of the block.
+    SpoilsLeaves,
 }
 
 /// One branch.
@@ -283,6 +285,7 @@ impl Server {
             ["records", "keys"] => {
                 ok(&self.release_keys(&world, &grant, &serde_json::from_slice(body).unwrap()))
             }
+            ["records"] => self.keep_records(&world, serde_json::from_slice(body).unwrap()),
             ["records", record] => {
                 self.keep_record(&world, record.parse().unwrap(), serde_json::from_slice(body).unwrap())
             }
@@ -424,6 +427,21 @@ impl Server {
                     Err(refusal) => problem(422, refusal.code(), &refusal.to_string()),
                 }
             }
+            ["submissions"] => {
+                let submissions: Submissions = serde_json::from_slice(body).unwrap();
+                let submit = |transaction: Base64| {
+                    let body = serde_json::to_vec(&Submission { transaction }).unwrap();
+                    match self.chain(world, chain, &["transactions"], query, &body) {
+                        (200, _) => SubmissionOutcome::Taken { new: true },
+                        (_, problem) => {
+                            let Problem { code, message, .. } = serde_json::from_slice(&problem).unwrap();
+                            SubmissionOutcome::Refused { code, message }
+                        }
+                    }
+                };
+                ok(&SubmissionsTaken { outcomes: submissions.transactions.into_iter().map(submit).collect() })
+            }
+            ["finalities"] => ok(&self.finalities(world, chain, &serde_json::from_slice(body).unwrap())),
             ["transactions", id] => {
                 if self.vice() == Vice::SaysRefused {
                     let (code, message) = ("made-up".to_owned(), "a rule that nobody made".to_owned());
@@ -490,6 +508,19 @@ impl Server {
             return problem(503, "stopped", "this branch cannot write to its disk");
         }
         let pointer = Digest::of(&keep.envelope.0);
+        let agreed: Option<RecordEntry> =
+            state::read(&*world.ledger(Chain::Main), Key::Record(record)).unwrap();
+        let may = match agreed {
+            None => keep.version == 1,
+            Some(entry) => {
+                entry.branch.0 == keep.home
+                    && ((entry.version, entry.pointer) == (keep.version, pointer)
+                        || entry.version + 1 == keep.version)
+            }
+        };
+        if !may {
+            return problem(409, "conflict", "something else is kept under this identifier");
+        }
         let context = WrapContext {
             network: world.network,
             object: *record.bytes(),
@@ -513,6 +544,41 @@ impl Server {
             )
             .is_none();
         ok(&RecordKept { new, receipt: receipt.encode().into() })
+    }
+
+    fn keep_records(&self, world: &World, list: KeepRecords) -> Reply {
+        let keep = |named: NamedRecord| match self.keep_record(world, named.record, named.keep) {
+            (200, kept) => KeepOutcome::Kept(serde_json::from_slice(&kept).unwrap()),
+            (_, problem) => KeepOutcome::Refused(serde_json::from_slice(&problem).unwrap()),
+        };
+        ok(&RecordsKept { outcomes: list.records.into_iter().map(keep).collect() })
+    }
+
+    fn finalities(&self, world: &World, chain: Chain, query: &FinalitiesQuery) -> Finalities {
+        let mut word = Finalities { blocks: Vec::new(), outcomes: Vec::new() };
+        for id in &query.ids {
+            if self.vice() == Vice::SaysRefused {
+                let (code, message) = ("made-up".to_owned(), "a rule that nobody made".to_owned());
+                word.outcomes.push(FinalityOutcome::Refused { code, message });
+                continue;
+            }
+            let found = find(world, chain, *id).filter(|_| self.vice() != Vice::NeverFinal);
+            let Some(Finality::Final { header, certificate, index, .. }) = found else {
+                word.outcomes.push(FinalityOutcome::Unknown);
+                continue;
+            };
+            let height = Header::decode(&header.0).unwrap().height as usize;
+            let body = world.ledger(chain).blocks[height].body.clone();
+            let mut leaves: Vec<u8> =
+                decode_body(&body).unwrap().iter().flat_map(|tx| *merkle::leaf_hash(tx).bytes()).collect();
+            if self.vice() == Vice::SpoilsLeaves {
+                leaves[0] ^= 1;
+            }
+            let block = word.blocks.len() as u32;
+            word.blocks.push(FinalBlock { header, certificate, leaves: leaves.into() });
+            word.outcomes.push(FinalityOutcome::Final { block, index });
+        }
+        word
     }
 
     fn keep_identity(&self, patient: PatientId, keep: KeepIdentity) -> Reply {
@@ -568,7 +634,8 @@ impl Server {
         audit: Digest,
     ) -> Vec<u8> {
         let pointer = Digest::of(&kept.envelope);
-        let context = WrapContext { network: world.network, object, version: 1, pointer, branch: self.id };
+        let version = peek(&kept.envelope).unwrap().version;
+        let context = WrapContext { network: world.network, object, version, pointer, branch: self.id };
         let stanza = Stanza::decode(&kept.stanza).unwrap();
         let mut held = unwrap(&stanza, &world.keys[&self.id].wrap, &context).unwrap();
         if self.vice() == Vice::SpoilsShares && matches!(held, Held::Share(_)) {

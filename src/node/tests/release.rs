@@ -252,8 +252,12 @@ async fn records_are_kept_strictly(running: &Running, ward: &Session, record: Re
         let stanza = whole(world, 1, &envelope, *record.bytes(), &key).encode();
         json!({ "envelope": b64(&envelope), "stanza": b64(&stanza) })
     };
-    let (status, problem) = put(record, sealed(record, Suite::Cascade)).await;
-    assert_eq!((status, &problem["code"]), (409, &"conflict".into()), "another envelope under the same name");
+    let mut other = good.clone();
+    other.as_object_mut().unwrap().extend(sealed(record, Suite::Cascade).as_object().unwrap().clone());
+    let colleague = world.session("registrar 1", now_s());
+    let (status, problem) = running.put(1, &colleague, &format!("/v1/records/{record}"), other).await;
+    assert_eq!((status, &problem["code"]), (409, &"conflict".into()), "another's envelope under the name");
+    assert_eq!(put(record, sealed(record, Suite::Cascade)).await.0, 200, "the author may try again");
     let weak = record_id("weak");
     assert_eq!(put(weak, sealed(weak, Suite::TripleDes)).await.0, 400, "a suite that may not be written");
     assert_eq!(put(weak, sealed(weak, Suite::AesGcmSiv)).await.0, 200);
