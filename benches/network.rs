@@ -18,14 +18,18 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use wardline_client::{Clock as _, Group, Settings, SystemClock, session_length_s, unlock};
+use wardline_client::{Clock as _, Group, NewRecord, Settings, SystemClock, session_length_s, unlock};
 use wardline_crypto::{OsEntropy, SecretBytes};
+use wardline_ledger::RecordId;
 use wardline_node::{BranchSecrets, Node, NodeSettings};
 use wardline_policy::Purpose;
 
 const WARDLINE: &str = env!("CARGO_BIN_EXE_wardline");
 const SUBMISSIONS: usize = 300;
 const HISTORIES: usize = 30;
+/// Records of each of the four branches in a round of the bulk benchmark.
+const BULK: usize = 500;
+const BULK_ROUNDS: usize = 3;
 const IDLE: Duration = Duration::from_secs(30);
 /// Clock ticks a second of /proc on Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -181,8 +185,46 @@ async fn finality(dir: &Path) {
     tokio::time::sleep(IDLE).await;
     let first = submit(&group, patient, &nodes).await;
     println!("submit to final on all four, the first after {} s idle: {:.1} ms", IDLE.as_secs(), ms(first));
+    bulk(dir, &group, patient).await;
     for node in nodes {
         node.stop().await;
+    }
+}
+
+/// Many records into four branches at once, each branch's signed by its own import key: the longest history's records
+/// again and again, under new identifiers.
+async fn bulk(dir: &Path, north: &Group, patient: wardline_ledger::PatientId) {
+    let lookup = north.look_up(patient, Purpose::Treatment, "benchmark").await.unwrap();
+    let history = north.history(patient, &lookup).await.unwrap();
+    let known: Vec<_> = history.rows.into_iter().filter_map(|row| row.opened).collect();
+    let mut groups = vec![north.clone()];
+    groups.extend(["south", "east", "west"].map(|name| group(dir, &format!("import-{name}"))));
+    for round in 0..BULK_ROUNDS {
+        let (cpu, at) = (cpu_ticks(std::process::id()), Instant::now());
+        let mut running = tokio::task::JoinSet::new();
+        for group in groups.clone() {
+            let records = known.iter().cycle().take(BULK).map(|record| NewRecord {
+                patient,
+                id: RecordId::draw(&mut OsEntropy),
+                version: 1,
+                record: record.clone(),
+            });
+            let records = records.collect();
+            let (progress, _) = tokio::sync::mpsc::unbounded_channel();
+            running.spawn(async move { group.keep_all(records, progress).await });
+        }
+        for outcome in running.join_all().await.into_iter().flatten() {
+            outcome.unwrap();
+        }
+        let (took, count) = (at.elapsed().as_secs_f64(), groups.len() * BULK);
+        let cpu = (cpu_ticks(std::process::id()) - cpu) as f64 / TICKS_PER_SECOND;
+        println!(
+            "bulk, round {round}: {count} records in {took:.1} s, {:.0} records/s, {:.1} ms of CPU each, \
+             importers and four nodes together; resident memory {} MiB",
+            count as f64 / took,
+            1e3 * cpu / count as f64,
+            resident_kib(std::process::id()) / 1024
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     branch::Branch,
     copies::Trouble,
     error::ClientError,
-    finalities::Settled,
+    finalities::{LINK_EXISTS, STORAGE_VERSION, Settled},
     group::{Group, Inner, heavy, locked},
     history::{RowState, Wholeness},
     keep::{Added, RecordDraft, Sealer, stopped},
@@ -193,7 +193,7 @@ impl Group {
         for (item, settled) in new.into_iter().zip(settled) {
             let known = match settled {
                 Settled::Final(settled) => Ok(Some(settled.height)),
-                Settled::Refused { code, .. } if code == "link.exists" => {
+                Settled::Refused { code, .. } if code == LINK_EXISTS => {
                     self.linked_before(&item, before).await.map(|()| None)
                 }
                 Settled::Refused { message, .. } => Err(ClientError::Refused(message)),
@@ -225,7 +225,7 @@ impl Group {
         for ((item, side_height), settled) in items.into_iter().zip(settled) {
             let added = match settled {
                 Settled::Final(settled) => Ok(item.draft.added(side_height, settled.height)),
-                Settled::Refused { code, .. } if code == "storage.version" => {
+                Settled::Refused { code, .. } if code == STORAGE_VERSION => {
                     self.agreed_before(&item, before).await
                 }
                 Settled::Refused { message, .. } => {
@@ -246,18 +246,22 @@ impl Group {
         let known = self.before(item.patient, before).await?;
         let found = known.get().and_then(|known| known.get(&item.draft.record));
         let agreed = found.filter(|found| found.branch == self.inner.session.branch().0);
-        match agreed.and_then(|found| found.agreed) {
-            Some((version, author, height, content))
-                if (version, author, content)
-                    == (sealed.version, self.inner.session.staff().staff, Some(sealed.content)) =>
-            {
-                Ok(Added {
-                    record: item.draft.record,
-                    receipts: Vec::new(),
-                    side_height: None,
-                    main_height: height,
-                })
-            }
+        let same_place = agreed
+            .and_then(|found| found.agreed)
+            .filter(|(version, author, ..)| {
+                (*version, *author) == (sealed.version, self.inner.session.staff().staff)
+            });
+        match same_place {
+            Some((_, _, height, Some(content))) if content == sealed.content => Ok(Added {
+                record: item.draft.record,
+                receipts: Vec::new(),
+                side_height: None,
+                main_height: height,
+            }),
+            Some((.., None)) => Err(ClientError::NoneUsable(
+                "what is agreed under this identifier cannot be opened now, so nobody knows whether it is the same"
+                    .to_owned(),
+            )),
             _ => Err(ClientError::Conflict(item.draft.record)),
         }
     }

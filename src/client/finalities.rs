@@ -20,6 +20,12 @@ use wardline_wire::{
 
 /// Transactions that are settled one by one at a time, when their branch fails.
 const SINGLY: usize = 16;
+/// Refusals whose reason the caller proves from the chain. Of all others a second branch is asked.
+const PROVEN_OTHERWISE: [&str; 2] = [LINK_EXISTS, STORAGE_VERSION];
+/// The code of a link that is there already.
+pub(crate) const LINK_EXISTS: &str = "link.exists";
+/// The code of a version that is not the next one.
+pub(crate) const STORAGE_VERSION: &str = "storage.version";
 /// How long one request is held open.
 const HELD: Duration = Duration::from_secs(5);
 /// Bytes of a leaf hash.
@@ -37,9 +43,9 @@ struct Settling {
 pub(crate) enum Settled {
     /// Final and verified.
     Final(Final),
-    /// The branch says that a rule of this code refuses it. Nobody else was asked.
+    /// The branch says that a rule of this code refuses it.
     Refused { code: String, message: String },
-    /// Asked one by one, and failed.
+    /// Refused by two branches, or given up.
     Failed(ClientError),
 }
 
@@ -62,7 +68,11 @@ impl Inner {
                 let _ = self.settle_at_once(branch, chain, part).await;
             }
         }
-        let open = |(_, one): &(&Transaction, &mut Settling)| one.outcome.is_none();
+        let open = |(_, one): &(&Transaction, &mut Settling)| match &one.outcome {
+            None => true,
+            Some(Settled::Refused { code, .. }) => !PROVEN_OTHERWISE.contains(&code.as_str()),
+            Some(_) => false,
+        };
         stream::iter(transactions.iter().zip(&mut settling).filter(open))
             .for_each_concurrent(SINGLY, |(transaction, one)| async {
                 one.outcome = Some(match self.settle(chain, transaction).await {

@@ -6,7 +6,7 @@ use super::{
     world::{Session, patient_id, record_id},
 };
 use serde_json::{Value, json};
-use wardline_crypto::{Digest, merkle};
+use wardline_crypto::{Content, Digest, MAX_PLAIN, Suite, merkle};
 use wardline_ledger::{BranchId, Canonical, Custody, Header, Receipt, RecordId};
 use wardline_policy::RecordKind;
 use wardline_wire::{AuditEntry, AuditOutcome, BATCH_MAX};
@@ -168,4 +168,37 @@ async fn transactions(running: &Running, ward: &Session, registrar: &Session, op
     assert_eq!(answer["outcomes"][0]["state"], "unknown", "what was refused is nowhere");
     let none = json!({ "ids": [], "wait_ms": 0 });
     assert_eq!(running.post(1, ward, "/v1/side/finalities", none).await.0, 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_of_the_largest_size_is_kept_and_comes_back() {
+    let running = Running::start(&[1, 2, 3, 4]).await;
+    let ward = running.world.session("ward 1", now_s());
+    let records = ["film a", "film b"].map(record_id);
+    let mut sealed = Vec::new();
+    for record in records {
+        let plain = vec![7; MAX_PLAIN];
+        let (envelope, key) =
+            running.world.sealed(*record.bytes(), Content::Record, Suite::Cascade, &plain);
+        let stanza = whole(&running.world, 1, &envelope, *record.bytes(), &key).encode();
+        let keep = json!({ "home": 1, "version": 1, "envelope": b64(&envelope), "stanza": b64(&stanza) });
+        sealed.push((record, envelope, keep));
+    }
+    // Both at once: the second one waits for room in memory instead of being turned away.
+    let put = async |(record, _, keep): &(RecordId, Vec<u8>, Value)| {
+        let (status, answer) = running.put(1, &ward, &format!("/v1/records/{record}"), keep.clone()).await;
+        assert_eq!((status, &answer["new"]), (200, &true.into()), "{answer}");
+    };
+    tokio::join!(put(&sealed[0]), put(&sealed[1]));
+
+    let fetch = async |records: &[RecordId]| {
+        let ids: Vec<String> = records.iter().map(ToString::to_string).collect();
+        running.post(1, &ward, "/v1/records/envelopes", json!({ "records": ids })).await
+    };
+    running.until("tips are heard", async || fetch(&[record_id("none")]).await.0 == 200).await;
+    let (status, answer) = fetch(&records[..1]).await;
+    assert_eq!(status, 200);
+    assert!(bytes(&answer["envelopes"][0]) == sealed[0].1, "other bytes come back");
+    assert_eq!(fetch(&records).await.0, 400, "two of them are too much for one answer");
+    running.stop().await;
 }

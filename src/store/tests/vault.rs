@@ -48,9 +48,10 @@ fn another_envelope_or_home_under_the_same_identifier_is_refused() {
     let vault = vault(&home);
     let first = envelope(1, 100);
     put(&vault, first.clone()).unwrap();
-    let other = Envelope { object: first.object, ..envelope(2, 100) };
+    let other = Envelope { object: first.object, author: Some([2; 16]), ..envelope(2, 100) };
+    let of_nobody = Envelope { author: None, ..other.clone() };
     let elsewhere = Envelope { home: Some(2), ..first.clone() };
-    for refused in [other, elsewhere] {
+    for refused in [other, of_nobody, elsewhere] {
         assert!(matches!(put(&vault, refused), Err(StoreError::OtherEnvelope)));
     }
     assert_eq!(vault.first_kept(&first.object, 1, 1).unwrap(), Some(first.pointer));
@@ -151,4 +152,47 @@ fn a_wrapped_key_that_was_deleted_is_gone_from_the_file() {
         vault.database.write(|writer| Ok(writer.execute("DELETE FROM stanza", [])?)).unwrap();
     }
     assert!(!holds());
+}
+
+#[test]
+fn an_author_may_try_again_and_both_envelopes_stay() {
+    let home = directory();
+    let vault = vault(&home);
+    let first = envelope(1, 100);
+    let again = Envelope { object: first.object, author: first.author, ..envelope(2, 100) };
+    put(&vault, first.clone()).unwrap();
+    assert_eq!(put(&vault, again.clone()).unwrap(), Kept::New);
+    for kept in [&first, &again] {
+        assert_eq!(vault.envelope(&first.object, 1, &kept.pointer).unwrap().as_ref(), Some(&kept.bytes));
+    }
+    assert_eq!(vault.first_kept(&first.object, 1, 1).unwrap(), Some(first.pointer));
+}
+
+#[test]
+fn many_are_put_each_whole_or_not_at_all() {
+    let home = directory();
+    let vault = vault(&home);
+    let taken = Envelope { object: [1; 16], author: Some([9; 16]), ..envelope(3, 10) };
+    let puts = [envelope(1, 100), envelope(2, 100), taken, envelope(1, 100)];
+    let puts = puts.map(|envelope| (envelope, Standing::Open, |_| b"kept".to_vec())).to_vec();
+    let kept = vault.put_envelopes(puts);
+    assert_eq!((kept[0].as_ref().unwrap(), kept[1].as_ref().unwrap()), (&Kept::New, &Kept::New));
+    assert!(matches!(kept[2], Err(StoreError::OtherEnvelope)));
+    assert_eq!(kept[3].as_ref().unwrap(), &Kept::Already);
+    assert_eq!(vault.audit_root().unwrap().0, 2, "an entry for each that is new");
+}
+
+#[test]
+fn a_file_of_the_first_version_is_brought_to_the_present_one() {
+    let home = directory();
+    put(&vault(&home), envelope(1, 100)).unwrap();
+    let file = home.path().join("vault.sqlite");
+    let raw = rusqlite::Connection::open(&file).unwrap();
+    raw.execute_batch("ALTER TABLE envelope DROP COLUMN author; PRAGMA user_version = 1").unwrap();
+    drop(raw);
+    let vault = vault(&home);
+    assert_eq!(put(&vault, envelope(1, 100)).unwrap(), Kept::Already);
+    let other = Envelope { object: [1; 16], ..envelope(2, 100) };
+    assert!(put(&vault, other).is_err(), "nobody knows whose the first one was");
+    assert_eq!(put(&vault, envelope(3, 100)).unwrap(), Kept::New);
 }
