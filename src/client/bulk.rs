@@ -203,8 +203,7 @@ impl Group {
                 Ok(height) => linked.push((item, height)),
                 Err(error @ ClientError::Conflict(_)) => outcomes.push((item.place, Err(error))),
                 Err(error) => {
-                    let error =
-                        stopped("kept, not linked", &error, home, "not yet linked to the patient");
+                    let error = stopped("kept, not linked", &error, home, "not yet linked to the patient");
                     outcomes.push((item.place, Err(error)));
                 }
             }
@@ -232,9 +231,7 @@ impl Group {
                     let error = ClientError::Refused(message);
                     Err(stopped("linked, not agreed", &error, home, "not yet agreed"))
                 }
-                Settled::Failed(error) => {
-                    Err(stopped("linked, not agreed", &error, home, "not yet agreed"))
-                }
+                Settled::Failed(error) => Err(stopped("linked, not agreed", &error, home, "not yet agreed")),
             };
             outcomes.push((item.place, added));
         }
@@ -246,11 +243,9 @@ impl Group {
         let known = self.before(item.patient, before).await?;
         let found = known.get().and_then(|known| known.get(&item.draft.record));
         let agreed = found.filter(|found| found.branch == self.inner.session.branch().0);
-        let same_place = agreed
-            .and_then(|found| found.agreed)
-            .filter(|(version, author, ..)| {
-                (*version, *author) == (sealed.version, self.inner.session.staff().staff)
-            });
+        let same_place = agreed.and_then(|found| found.agreed).filter(|(version, author, ..)| {
+            (*version, *author) == (sealed.version, self.inner.session.staff().staff)
+        });
         match same_place {
             Some((_, _, height, Some(content))) if content == sealed.content => Ok(Added {
                 record: item.draft.record,

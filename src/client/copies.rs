@@ -212,7 +212,8 @@ async fn deliver(branch: &Arc<Branch>, home: u16, errands: Vec<Errand>) -> Resul
         return Ok((custodies, vec![kept]));
     }
     let records = move || {
-        let named = errands.into_iter().map(|errand| NamedRecord { record: errand.record, keep: body(errand) });
+        let named =
+            errands.into_iter().map(|errand| NamedRecord { record: errand.record, keep: body(errand) });
         Branch::body(&KeepRecords { records: named.collect() })
     };
     let bytes = heavy(records).await?;

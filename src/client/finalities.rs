@@ -127,10 +127,8 @@ impl Inner {
             let wait_ms = u64::try_from(held.as_millis()).unwrap_or_default();
             let ids = asked.iter().filter_map(|place| settling.get(*place)).map(|one| one.id).collect();
             let body = Branch::body(&FinalitiesQuery { ids, wait_ms });
-            let word: Finalities = branch
-                .wait(Target::of(finality), body, held)
-                .await
-                .map_err(|error| branch.failed(error))?;
+            let word: Finalities =
+                branch.wait(Target::of(finality), body, held).await.map_err(|error| branch.failed(error))?;
             self.take(branch, chain, settling, &asked, word).await?;
             if refused {
                 refused = false;

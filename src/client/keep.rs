@@ -219,7 +219,8 @@ impl Inner {
         }
         let Some(storage) = &draft.storage else { return Err(ClientError::Worker) };
         let settled = self.settle(Chain::Main, storage).await;
-        let agreed = settled.map_err(|error| stopped("linked, not agreed", &error, &home, "not yet agreed"))?;
+        let agreed =
+            settled.map_err(|error| stopped("linked, not agreed", &error, &home, "not yet agreed"))?;
         tell(Progress::Agreed { height: agreed.height });
 
         let receipts = match &storage.body {
@@ -243,12 +244,7 @@ impl Inner {
     pub(crate) fn sealer(&self) -> Sealer {
         let holders =
             self.on(Chain::Side).iter().map(|branch| (branch.id(), branch.participant.wrap)).collect();
-        Sealer {
-            network: self.network,
-            suite: self.rules().suite(),
-            home: self.session.branch().0,
-            holders,
-        }
+        Sealer { network: self.network, suite: self.rules().suite(), home: self.session.branch().0, holders }
     }
 
     pub(crate) fn link(&self, record: RecordId, patient: PatientId) -> Transaction {

@@ -111,7 +111,9 @@ impl Host {
         let outcomes: Vec<_> = transactions
             .iter()
             .map(|transaction| match fits(&transaction) {
-                true => admitted.next().unwrap_or_else(|| Err("the transaction was not looked at".to_owned())),
+                true => {
+                    admitted.next().unwrap_or_else(|| Err("the transaction was not looked at".to_owned()))
+                }
                 false => Err(too_large()),
             })
             .collect();

@@ -259,7 +259,8 @@ impl ChainApplication {
     /// Puts those that hold into the queue, with one wait for the disk.
     fn admit_checked(&self, admissions: &mut [Admission<'_>]) -> Result<(), String> {
         let mut stored = Vec::new();
-        for (id, bytes, outcome) in admissions.iter_mut().filter(|(.., outcome)| matches!(outcome, Ok(true))) {
+        for (id, bytes, outcome) in admissions.iter_mut().filter(|(.., outcome)| matches!(outcome, Ok(true)))
+        {
             // Noted before it is stored: a block that is applied in between, or that makes it impossible, takes it out
             // of both, and nothing is left that nobody ever takes out. Not what the store says is new, either: a
             // registry change that was carried over lies there before it comes here.

@@ -181,7 +181,8 @@ impl Vault {
 
 fn put_envelope(connection: &Connection, envelope: &Envelope, standing: Standing) -> Result<Kept> {
     let Envelope { object, version, content, home, author, pointer, bytes, stanza, tokens } = envelope;
-    let sql = "SELECT pointer, home, author FROM envelope WHERE object = ?1 AND version = ?2 AND content = ?3";
+    let sql =
+        "SELECT pointer, home, author FROM envelope WHERE object = ?1 AND version = ?2 AND content = ?3";
     let known: Vec<(Digest, Option<u16>, Option<[u8; 16]>)> =
         all(connection, sql, params![object, version, content], |row| {
             Ok((digest(row.get(0)?), row.get(1)?, row.get(2)?))

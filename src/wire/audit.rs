@@ -25,7 +25,9 @@ pub enum AuditOutcome {
 
 impl AuditOutcome {
     fn from_code(code: u8) -> Option<Self> {
-        [Self::Released, Self::Withheld, Self::Absent, Self::Kept].into_iter().find(|outcome| *outcome as u8 == code)
+        [Self::Released, Self::Withheld, Self::Absent, Self::Kept]
+            .into_iter()
+            .find(|outcome| *outcome as u8 == code)
     }
 }
 

@@ -72,12 +72,8 @@ pub(crate) async fn keep_all(
     group: &Group,
     records: Vec<(PatientId, Record)>,
 ) -> Vec<Result<Added, ClientError>> {
-    let fresh = |(patient, record)| NewRecord {
-        patient,
-        id: RecordId::draw(&mut OsEntropy),
-        version: 1,
-        record,
-    };
+    let fresh =
+        |(patient, record)| NewRecord { patient, id: RecordId::draw(&mut OsEntropy), version: 1, record };
     let (progress, _) = tokio::sync::mpsc::unbounded_channel();
     group.keep_all(records.into_iter().map(fresh).collect(), progress).await
 }
@@ -98,8 +94,10 @@ async fn a_record_is_sealed_kept_copied_linked_and_agreed_in_this_order() {
     assert_eq!(added.receipts, [1, 2, 3, 4]);
     assert_eq!(steps[..2], [Progress::Sealed, Progress::Kept { branch: 1 }]);
     assert!(steps.contains(&Progress::Copied { receipts: 4, wanted: 2 }), "{steps:?}");
-    let last =
-        [Progress::Linked { height: added.side_height.unwrap() }, Progress::Agreed { height: added.main_height }];
+    let last = [
+        Progress::Linked { height: added.side_height.unwrap() },
+        Progress::Agreed { height: added.main_height },
+    ];
     assert_eq!(steps[steps.len() - 2..], last);
     let order = |step: &Progress| match step {
         Progress::Sealed => 0,

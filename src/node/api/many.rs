@@ -2,11 +2,7 @@
 
 use super::{auth::Caller, blocking, chain, error::ApiError};
 use crate::branch::Branch;
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use wardline_crypto::{Digest, merkle};
 use wardline_ledger::{Chain, TxId, decode_body};

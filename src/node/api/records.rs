@@ -144,8 +144,7 @@ fn check(
     let size = u32::try_from(keep.envelope.0.len()).map_err(ApiError::internal)?;
     let entry = audit::entry(branch, caller, Operation::KeepRecord, heights, None, named(record));
     let home = BranchId(keep.home);
-    let custody =
-        Custody { network: branch.network, record, version: header.version, home, pointer, size };
+    let custody = Custody { network: branch.network, record, version: header.version, home, pointer, size };
     let envelope = Envelope {
         object,
         version: header.version,

@@ -41,8 +41,11 @@ async fn each_of_many_passes_or_fails_by_itself() {
     assert_eq!(keep(&running, &operator, &good).await.0, 403);
     assert_eq!(keep(&running, &doctor, &good).await.0, 403);
     assert_eq!(keep(&running, &ward, &[]).await.0, 400);
-    let too_many: Vec<Value> = vec![json!({ "record": a.to_string(), "keep":
-        { "home": 1, "version": 1, "envelope": "", "stanza": "" } }); BATCH_MAX + 1];
+    let too_many: Vec<Value> = vec![
+        json!({ "record": a.to_string(), "keep":
+        { "home": 1, "version": 1, "envelope": "", "stanza": "" } });
+        BATCH_MAX + 1
+    ];
     assert_eq!(keep(&running, &ward, &too_many).await.0, 400);
     let body = serde_json::to_vec(&json!({ "records": good })).unwrap();
     let once = Ask { body: body.clone(), ..Ask::new(1, &ward, "PUT", "/v1/records") };
@@ -178,8 +181,7 @@ async fn a_record_of_the_largest_size_is_kept_and_comes_back() {
     let mut sealed = Vec::new();
     for record in records {
         let plain = vec![7; MAX_PLAIN];
-        let (envelope, key) =
-            running.world.sealed(*record.bytes(), Content::Record, Suite::Cascade, &plain);
+        let (envelope, key) = running.world.sealed(*record.bytes(), Content::Record, Suite::Cascade, &plain);
         let stanza = whole(&running.world, 1, &envelope, *record.bytes(), &key).encode();
         let keep = json!({ "home": 1, "version": 1, "envelope": b64(&envelope), "stanza": b64(&stanza) });
         sealed.push((record, envelope, keep));

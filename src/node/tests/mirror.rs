@@ -28,8 +28,15 @@ fn open(world: &World, clock: &Arc<Story>, directory: &Path, branch: u16) -> Bot
     let application = |chain, store, mirror| {
         let signing = Arc::new(world.secrets(branch).signing);
         let (clock, addresses) = (Arc::clone(clock) as _, BTreeMap::new());
-        let settings =
-            ApplicationSettings { chain, branch: BranchId(branch), signing, clock, addresses, mirror, verified: Default::default() };
+        let settings = ApplicationSettings {
+            chain,
+            branch: BranchId(branch),
+            signing,
+            clock,
+            addresses,
+            mirror,
+            verified: Default::default(),
+        };
         Arc::new(ChainApplication::open(store, &world.genesis, settings).unwrap())
     };
     let main_store = store("main");
