@@ -204,7 +204,7 @@ mod tests {
     fn unknown_outcomes_are_refused() {
         let mut bytes = AuditObject::from((RecordId::from_bytes([2; 16]), AuditOutcome::Absent)).encode();
         assert!(AuditObject::decode(&bytes).is_ok());
-        *bytes.last_mut().unwrap() = 4;
+        *bytes.last_mut().unwrap() = 5;
         assert!(AuditObject::decode(&bytes).is_err());
     }
 }
