@@ -75,7 +75,10 @@ struct Found {
 
 /// What is proven of the patients whose records were there before, each asked for once.
 #[derive(Default)]
-struct Before(Mutex<BTreeMap<PatientId, Arc<OnceCell<BTreeMap<RecordId, Found>>>>>);
+struct Before(Mutex<BTreeMap<PatientId, Known>>);
+
+/// One patient's records, once they are proven.
+type Known = Arc<OnceCell<BTreeMap<RecordId, Found>>>;
 
 impl Group {
     /// Keeps many records, in batches that go through every step together: sealed, durable at the home branch and as
@@ -272,11 +275,7 @@ impl Group {
     }
 
     /// What the chains have of a patient, proven whole, under a lookup of its own.
-    async fn before(
-        &self,
-        patient: PatientId,
-        before: &Before,
-    ) -> Result<Arc<OnceCell<BTreeMap<RecordId, Found>>>, ClientError> {
+    async fn before(&self, patient: PatientId, before: &Before) -> Result<Known, ClientError> {
         let cell = locked(&before.0).entry(patient).or_default().clone();
         cell.get_or_try_init(|| async {
             let lookup = self.look_up(patient, Purpose::Treatment, REASON).await?;

@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(rungs[9..12], [160_256, 200_704, 250_880]);
         assert_eq!(rungs.last(), Some(&MAX_PADDED));
         assert!(rungs.iter().all(|rung| rung % GRAIN == 0));
-        assert_eq!(MAX_PADDED, 7_154_688);
+        assert_eq!(MAX_PADDED, 34_118_656);
     }
 
     #[test]

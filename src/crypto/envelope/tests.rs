@@ -111,7 +111,7 @@ fn large_plaintexts_go_in_segments() {
     let mut entropy = SeededEntropy::new(4);
     let key = DataKey::generate(&mut entropy);
     for (suite, length, segments) in [
-        (Suite::AesGcmSiv, MAX_PLAIN, 7),
+        (Suite::AesGcmSiv, MAX_PLAIN, 33),
         (Suite::AesGcmSiv, SEGMENT - 4, 2),
         (Suite::TripleDes, SEGMENT + 1, 2),
         (Suite::Cascade, SEGMENT + 1, 2),
