@@ -112,14 +112,14 @@ fn keep_all(
 }
 
 /// What is put into the vault: the envelope, what the chain says of it, its audit entry.
-type Put<E> = (Envelope, Standing, E);
+type Put = (Envelope, Standing, Box<dyn FnOnce(u64) -> Vec<u8> + Send>);
 
 /// Checks a record that is to be kept, and says what its receipt will be for.
 fn check(
     branch: &Branch,
     caller: &Caller,
     NamedRecord { record, keep }: NamedRecord,
-) -> Result<(Custody, Put<impl FnOnce(u64) -> Vec<u8> + Send + use<>>), ApiError> {
+) -> Result<(Custody, Put), ApiError> {
     if keep.home != caller.staff.branch.0 {
         return Err(ApiError::BadField { field: "home", reason: "it is not your branch".into() });
     }
@@ -156,7 +156,7 @@ fn check(
         stanza: keep.stanza.0,
         tokens: Vec::new(),
     };
-    Ok((custody, (envelope, standing, entry)))
+    Ok((custody, (envelope, standing, Box::new(entry))))
 }
 
 /// One record that was kept, for the audit entry: the request line of a list does not name it.
