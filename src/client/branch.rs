@@ -293,9 +293,8 @@ impl Branch {
         body: &B,
         answer: u64,
     ) -> Result<R, BranchError> {
-        let bytes = serde_json::to_vec(body).map_err(|error| BranchError::Malformed(error.to_string()))?;
         let extra = Duration::from_millis(answer / 1024);
-        self.in_time(extra, target, bytes, Some(extra)).await
+        self.in_time(extra, target, Self::body(body), Some(extra)).await
     }
 
     /// A signed request that the branch may hold open for `held`.
