@@ -72,11 +72,13 @@ pub(crate) enum Label {
     Release,
     /// A search token.
     Search,
+    /// Temporary IDs of imported records.
+    ImportedId,
 }
 
 impl Label {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Commitment,
         Self::TripleDesKey,
         Self::TripleDesIv,
@@ -87,6 +89,7 @@ impl Label {
         Self::WrapShare,
         Self::Release,
         Self::Search,
+        Self::ImportedId,
     ];
 
     pub(crate) const fn bytes(self) -> &'static [u8] {
@@ -101,6 +104,7 @@ impl Label {
             Self::WrapShare => b"wardline/1/wrap/share",
             Self::Release => b"wardline/1/release",
             Self::Search => b"wardline/1/search",
+            Self::ImportedId => b"wardline/1/imported-id",
         }
     }
 }
@@ -121,7 +125,7 @@ mod tests {
     fn labels_are_distinct_and_short() {
         let all: Vec<&[u8]> =
             Domain::ALL.map(Domain::bytes).into_iter().chain(Label::ALL.map(Label::bytes)).collect();
-        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 17);
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 18);
         assert!(all.iter().all(|label| label.len() < 256 && label.starts_with(b"wardline/1/")));
     }
 }

@@ -17,6 +17,7 @@ mod envelope;
 mod error;
 mod hex;
 mod hpke;
+mod import_key;
 mod kdf;
 mod key_file;
 mod label;
@@ -47,6 +48,7 @@ pub use envelope::{Content, HEADER_LEN, Header, MAX_ENVELOPE, MAX_PLAIN, open, p
 pub use error::{KeyError, OpenError, SealError};
 pub use hex::HexError;
 pub use hpke::{open_from, seal_to};
+pub use import_key::ImportKey;
 pub use key_file::{Cost, FileKind, KeyFileError, Unlocked, lock, read_public, unlock};
 pub use label::Domain;
 pub use release::{ReleaseContext, accept, release};
