@@ -15,6 +15,7 @@ mod network;
 #[cfg(feature = "node")]
 mod node;
 mod output;
+mod private;
 mod record;
 #[cfg(feature = "console")]
 mod screenshots;

@@ -1,14 +1,12 @@
 //! A new group of branches: genesis, keys, and one directory per branch with its secrets apart.
 
-use super::{Result, node::NodeFile};
-use data_encoding::BASE32_NOPAD;
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::{IsTerminal as _, Write as _},
-    net::SocketAddr,
-    path::{Path, PathBuf},
+use super::{
+    Result,
+    node::NodeFile,
+    private::{folder_name, private_folder, write_private, write_public},
 };
+use data_encoding::BASE32_NOPAD;
+use std::{collections::BTreeMap, fs, io::IsTerminal as _, net::SocketAddr, path::PathBuf};
 use wardline_client::{NewStaff, Settings, StaffKeys};
 use wardline_crypto::{Cost, Entropy, SecretBytes, Suite, array};
 use wardline_ledger::{BranchId, Canonical as _, Genesis, NetworkPolicy, Participant, StaffEntry, StaffId};
@@ -89,14 +87,6 @@ impl Layout {
     pub fn node(&self, name: &str) -> PathBuf {
         self.branch(name).join("node.toml")
     }
-}
-
-/// A branch's folder: the letters and digits of its name in lower case, hyphens for all between.
-pub fn folder_name(name: &str) -> String {
-    let lower = name.to_lowercase();
-    let parts: Vec<&str> =
-        lower.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
-    parts.join("-")
 }
 
 /// Makes the group's files but console.toml under `layout.root`, which must not hold a group yet.
@@ -233,35 +223,4 @@ fn draw_passphrase(entropy: &mut dyn Entropy) -> SecretBytes {
     let text = BASE32_NOPAD.encode(&bytes).to_lowercase();
     let groups: Vec<&str> = (0..5).filter_map(|group| text.get(group * 5..group * 5 + 5)).collect();
     SecretBytes::new(groups.join("-").into_bytes())
-}
-
-fn private_folder(path: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?;
-    Ok(())
-}
-
-/// Writes a new file that its owner alone reads.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_new(path, bytes, 0o600)
-}
-
-fn write_public(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_new(path, bytes, 0o644)
-}
-
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes))
-        .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    Ok(())
 }

@@ -4,6 +4,7 @@ use super::{BRANCHES, SEEDED, people};
 use crate::cli::{
     Result, access,
     network::{self, Layout},
+    private,
 };
 use serde_json::json;
 use std::{
@@ -28,7 +29,7 @@ pub async fn once(layout: &Layout, genesis: &Genesis, seed: u64, limit: Option<u
     plan.people.truncate(limit.unwrap_or(usize::MAX));
     let list = layout.root.join("people.json");
     if !list.exists() {
-        network::write_private(&list, directory(&plan)?.as_bytes())?;
+        private::write_private(&list, directory(&plan)?.as_bytes())?;
     }
     let groups = importers(layout, genesis)?;
     let total = plan.people.iter().map(|person| person.records.len()).sum::<usize>();

@@ -6,6 +6,7 @@ use super::{
     Result,
     network::{self, Layout, Plan},
     output::{self, shell_word},
+    private,
 };
 use clap::Args;
 use plan::{ADMINISTRATORS, TOLERANT_LEAST, Wish};
@@ -282,7 +283,7 @@ impl Made {
                     [plan.api, plan.main].iter().chain(&plan.side).map(|a| a.port().to_string()).collect();
                 vec![
                     plan.name.clone(),
-                    format!("branches/{}", network::folder_name(&plan.name)),
+                    format!("branches/{}", private::folder_name(&plan.name)),
                     plan.api.ip().to_string(),
                     ports.join(" "),
                 ]

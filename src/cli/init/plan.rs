@@ -2,7 +2,8 @@
 
 use crate::cli::{
     Result,
-    network::{BranchPlan, Plan, StaffPlan, folder_name},
+    network::{BranchPlan, Plan, StaffPlan},
+    private::folder_name,
 };
 use std::{
     collections::BTreeMap,
