@@ -5,6 +5,7 @@
 use crate::{
     Refusal,
     bundle::{Bundle, Resource},
+    mapping,
     references::Index,
 };
 
@@ -24,11 +25,16 @@ impl Shared {
     /// Adds the resources of a bundle that holds no patient, those already there left out; says how many were added.
     ///
     /// # Errors
-    /// What [`crate::read`] refuses, and a bundle that holds a patient. Nothing is added then.
+    /// What [`crate::read`] refuses, a bundle that holds a patient, and one that holds records without any. Nothing is added then.
     pub fn add(&mut self, json: &[u8]) -> Result<usize, Refusal> {
         let bundle = Bundle::read(json)?;
         if let Some(patient) = bundle.patients().find_map(|at| bundle.resources.get(at)) {
             return Err(Refusal::PatientAmongShared { place: patient.place.clone() });
+        }
+        // Records of nobody are no shared resources, and must not pass for them unseen.
+        let of_nobody = bundle.resources.iter().any(|resource| mapping::is_mapped(&resource.kind));
+        if of_nobody || bundle.resources.is_empty() {
+            return Err(Refusal::NoPatient);
         }
         let before = self.resources.len();
         for resource in bundle.resources {
