@@ -7,6 +7,7 @@ mod console;
 #[cfg(feature = "node")]
 mod demo;
 mod export;
+mod import;
 #[cfg(feature = "node")]
 mod init;
 mod lookup;
@@ -66,6 +67,8 @@ enum Command {
     Export(export::Options),
     /// A patient's consolidated history over all branches
     Visits(visits::Options),
+    /// Take over patient histories that other systems wrote (FHIR R4)
+    Import(import::Options),
     /// Look a patient up, with purpose and reason; the lookup is recorded
     Lookup(lookup::Options),
     /// Add or show one record
@@ -92,6 +95,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Verify(options) => verify::run(options),
         Command::Export(options) => export::run(options),
         Command::Visits(options) => visits::run(options),
+        Command::Import(options) => import::run(options),
         Command::Lookup(options) => lookup::run(options),
         Command::Record(command) => record::run(command),
         #[cfg(feature = "console")]
