@@ -6,6 +6,7 @@
 mod architecture;
 mod bad_input;
 mod demo;
+mod import;
 mod main_job;
 mod processes;
 mod tampering;

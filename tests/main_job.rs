@@ -39,9 +39,9 @@ fn a_record_of_one_branch_is_read_at_another_as_part_of_a_whole_verified_history
     let before = demo.json("supervisor", &with(&["visits", &mrn]));
     assert_eq!(before["whole"], true, "{before:#}");
     let count = before["links"].as_u64().unwrap();
-    assert!(before["visits"].as_array().unwrap().iter().all(|row| row["state"] == "VERIFIED"), "{before:#}");
+    assert!(before["records"].as_array().unwrap().iter().all(|row| row["state"] == "VERIFIED"), "{before:#}");
     let branches: std::collections::BTreeSet<_> =
-        before["visits"].as_array().unwrap().iter().map(|row| row["branch"].as_u64().unwrap()).collect();
+        before["records"].as_array().unwrap().iter().map(|row| row["branch"].as_u64().unwrap()).collect();
     assert!(branches.len() >= 2, "every made-up patient visits two branches: {branches:?}");
 
     // the nurse works at North, the supervisor at East
@@ -50,7 +50,7 @@ fn a_record_of_one_branch_is_read_at_another_as_part_of_a_whole_verified_history
     let after = demo.json("supervisor", &with(&["visits", &mrn]));
     assert_eq!(after["whole"], true);
     assert_eq!(after["links"].as_u64().unwrap(), count + 1);
-    let row = after["visits"]
+    let row = after["records"]
         .as_array()
         .unwrap()
         .iter()
@@ -217,7 +217,7 @@ fn everything_is_there_after_a_restart() {
     first.stop();
     let second = Demo::at(&dir, 2);
     let after = second.json("supervisor", &with(&["visits", &mrn]));
-    assert_eq!(before["visits"], after["visits"]);
+    assert_eq!(before["records"], after["visits"]);
     assert_eq!(after["whole"], true);
     second.stop();
 }

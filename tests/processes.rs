@@ -18,7 +18,7 @@ const WHY: [&str; 4] = ["--purpose", "treatment", "--reason", "test of processes
 const NAMED_WITHIN: Duration = Duration::from_secs(3);
 
 /// A node that a test started; killed when dropped.
-struct Process(Child);
+pub struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -29,7 +29,7 @@ impl Drop for Process {
 
 impl Process {
     /// Starts a node and waits until it answers.
-    fn answering(command: &mut Command) -> Self {
+    pub fn answering(command: &mut Command) -> Self {
         let mut process = Self(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap());
         let mut line = String::new();
         BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -43,12 +43,12 @@ impl Process {
     }
 }
 
-fn signal(pid: u64, name: &str) {
+pub fn signal(pid: u64, name: &str) {
     assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
 }
 
 /// Asks again until it holds.
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "{what} never came");
@@ -56,7 +56,7 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-fn states(status: &Output) -> Vec<(String, String)> {
+pub fn states(status: &Output) -> Vec<(String, String)> {
     let status: Value =
         serde_json::from_slice(&status.stdout).unwrap_or_else(|_| panic!("{}", text(&status.stderr)));
     let word = |value: &Value| value.as_str().unwrap().to_owned();

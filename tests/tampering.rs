@@ -22,7 +22,7 @@ fn visits(demo: &Demo, person: usize) -> (Option<i32>, Value) {
 }
 
 fn row<'a>(history: &'a Value, record: &str) -> &'a Value {
-    history["visits"].as_array().unwrap().iter().find(|row| row["record"] == record).unwrap()
+    history["records"].as_array().unwrap().iter().find(|row| row["record"] == record).unwrap()
 }
 
 fn change(demo: &Demo, branch: &str, sql: &str, record: &str) {
@@ -41,7 +41,7 @@ fn a_changed_byte_turns_the_rows_state_and_the_record_opens_from_an_honest_copy(
     let demo = demo::shared();
     let (code, before) = visits(demo, 1);
     assert_eq!(code, Some(0), "{before:#}");
-    let victim = before["visits"][0].clone();
+    let victim = before["records"][0].clone();
     let (record, home) = (victim["record"].as_str().unwrap(), victim["branch_name"].as_str().unwrap());
 
     change(demo, home, FLIP, record);
@@ -58,7 +58,7 @@ fn a_record_that_its_home_lost_opens_from_the_others_shares() {
     let demo = demo::shared();
     let (code, before) = visits(demo, 2);
     assert_eq!(code, Some(0), "{before:#}");
-    let victim = before["visits"][0].clone();
+    let victim = before["records"][0].clone();
     let (record, home) = (victim["record"].as_str().unwrap(), victim["branch_name"].as_str().unwrap());
 
     change(

@@ -178,13 +178,10 @@ fn show(options: Show) -> Result<ExitCode> {
             output::text(&format!("{state} document {number}, {size} bytes: written to {file}"))?;
         }
     } else if options.json {
-        let mut document = visits::row_document(row);
+        let mut document = visits::with_content(row)?;
         if let Some(object) = document.as_object_mut() {
             object.insert("identity".into(), visits::identity_document(person));
             object.insert("identity_proven".into(), person.is_some().into());
-            if let Some(record) = &row.opened {
-                object.insert("content".into(), serde_json::from_slice(&record.to_bytes())?);
-            }
         }
         output::json(&document)?;
     } else {

@@ -10,7 +10,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use wardline_client::{AnswerState, BranchAnswer, History, Row, RowState, Wholeness};
-use wardline_record::{Identity, Record};
+use wardline_policy::RecordKind;
+use wardline_record::{Body, Identity, Record, RecordRef, Source, When};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -21,6 +22,9 @@ pub struct Options {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// With --json: every record's whole content too
+    #[arg(long, requires = "json")]
+    contents: bool,
 }
 
 pub fn run(options: Options) -> Result<ExitCode> {
@@ -32,7 +36,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
     })?;
     let person = who.proven(history.identity.as_ref());
     if options.json {
-        output::json(&document(&history, person))?;
+        output::json(&document(&history, person, options.contents)?)?;
     } else {
         output::text(&lookup::name_line(person))?;
         text(&history)?;
@@ -51,8 +55,12 @@ fn answered_everything(branch: &BranchAnswer) -> bool {
     branch.state == AnswerState::Answered && branch.answered == branch.asked
 }
 
-fn document(history: &History, person: Option<&Identity>) -> Value {
-    json!({
+fn document(history: &History, person: Option<&Identity>, contents: bool) -> Result<Value> {
+    let records = history.rows.iter().map(|row| match contents {
+        true => with_content(row),
+        false => Ok(row_document(row)),
+    });
+    Ok(json!({
         "patient": history.patient.to_string(),
         "identity": identity_document(person),
         "identity_proven": person.is_some(),
@@ -72,7 +80,68 @@ fn document(history: &History, person: Option<&Identity>) -> Value {
             "verified": branch.verified,
             "withheld": branch.withheld,
         })).collect::<Vec<_>>(),
-        "visits": history.rows.iter().map(row_document).collect::<Vec<_>>(),
+        "visits": visits(history),
+        "records": records.collect::<Result<Vec<_>>>()?,
+    }))
+}
+
+/// Every visit and hospital stay that is open, with the records that belong to it.
+fn visits(history: &History) -> Vec<Value> {
+    let opened = || history.rows.iter().filter_map(|row| Some((row, row.opened.as_ref()?)));
+    opened()
+        .filter(|(_, record)| matches!(record.kind(), RecordKind::Visit | RecordKind::HospitalStay))
+        .map(|(row, visit)| {
+            let belonging = opened().filter(|(other, record)| {
+                other.record == row.record || belongs(record, visit) || is_for(record, row)
+            });
+            visit_document(row, visit, belonging.map(|(other, _)| other.record.to_string()).collect())
+        })
+        .collect()
+}
+
+/// Whether the source says that a record is part of a visit.
+fn belongs(record: &Record, visit: &Record) -> bool {
+    record.source.as_ref().zip(visit.source.as_ref()).is_some_and(|(record, visit)| {
+        record.system == visit.system
+            && record.subject == visit.subject
+            && !record.visit.is_empty()
+            && visit.ids.first() == Some(&record.visit)
+    })
+}
+
+/// Whether a receipt names a visit.
+fn is_for(record: &Record, visit: &Row) -> bool {
+    match &record.body {
+        Body::Receipt(receipt) => receipt.visit == Some(RecordRef::new(*visit.record.bytes())),
+        _ => false,
+    }
+}
+
+/// A visit's own fields. The branch is null when nobody knows where it was; `kept_at` is who keeps the record of it.
+fn visit_document(row: &Row, record: &Record, records: Vec<String>) -> Value {
+    let (class, class_code, end) = match &record.body {
+        Body::Visit(visit) => (visit.class, &visit.class_code, visit.ended.as_ref()),
+        Body::HospitalStay(stay) => (stay.class, &stay.class_code, stay.discharged.as_ref()),
+        _ => return Value::Null,
+    };
+    let source = record.source.as_ref();
+    let known = record.is_place_known();
+    json!({
+        "encounter": source.map(Source::leading_id),
+        "source": source.map(|source| json!({"system": source.system, "subject": source.subject, "ids": source.ids})),
+        "start": record.occurred.as_str(),
+        "end": end.map(When::as_str),
+        "class": class.map(|class| class.name()),
+        "class_code": class_code,
+        "status": source.map(|source| &source.status),
+        "organization": record.organization,
+        "branch": known.then_some(row.branch),
+        "branch_name": if known { row.branch_name.as_str() } else { UNKNOWN },
+        "kept_at": row.branch_name,
+        "doctor": record.practitioner.name,
+        "state": row.state.text(),
+        "record": row.record.to_string(),
+        "records": records,
     })
 }
 
@@ -83,9 +152,19 @@ pub fn identity_document(person: Option<&Identity>) -> Value {
             "family": person.family,
             "given": person.given,
             "birth_date": person.birth_date,
+            "died": person.died,
             "mrns": person.mrns.iter().map(|mrn| json!({"system": mrn.system, "value": mrn.value})).collect::<Vec<_>>(),
         })
     })
+}
+
+/// Said of a place that nobody knows.
+const UNKNOWN: &str = "unknown";
+
+/// Where it was made, as far as anybody knows.
+fn branch_word(row: &Row) -> &str {
+    let known = row.opened.as_ref().is_none_or(Record::is_place_known);
+    if known { &row.branch_name } else { UNKNOWN }
 }
 
 /// One row, as `visits` and `record show` print it.
@@ -97,6 +176,7 @@ pub fn row_document(row: &Row) -> Value {
         "kind": row.kind.map(|kind| kind.name()),
         "state": row.state.text(),
         "occurred": row.opened.as_ref().map(|record| record.occurred.as_str()),
+        "organization": row.opened.as_ref().map(|record| &record.organization),
         "doctor": row.opened.as_ref().map(|record| &record.practitioner.name),
         "summary": row.opened.as_ref().map(|record| record.summary()),
         "pointer": row.pointer.map(|pointer| pointer.to_string()),
@@ -106,6 +186,15 @@ pub fn row_document(row: &Row) -> Value {
         "opened_from": row.opened_from,
         "notes": row.notes,
     })
+}
+
+/// A row with all that its record says, in the canonical form's members.
+pub fn with_content(row: &Row) -> Result<Value> {
+    let mut document = row_document(row);
+    if let (Some(members), Some(record)) = (document.as_object_mut(), &row.opened) {
+        members.insert("content".into(), serde_json::from_slice(&record.to_bytes())?);
+    }
+    Ok(document)
 }
 
 fn wholeness(whole: &Wholeness) -> String {
@@ -127,10 +216,9 @@ fn text(history: &History) -> Result<()> {
                     (date, record.practitioner.name.to_string(), record.summary())
                 },
             );
-            let known = row.opened.as_ref().is_none_or(Record::is_place_known);
             vec![
                 date,
-                if known { row.branch_name.clone() } else { "unknown".into() },
+                branch_word(row).to_owned(),
                 row.kind.map_or("-", |kind| kind.name()).into(),
                 doctor,
                 row.state.text().into(),
