@@ -366,7 +366,7 @@ fn hostile_files_are_refused_whole_each_with_its_reason_and_nothing_is_stored() 
         (
             "of-nobody.json",
             bundle("x", "1.00").replace("\"Patient\"", "\"Basic\"").into_bytes(),
-            "holds no patient",
+            "entry[2].resource.subject: names a patient who is not in this bundle",
         ),
         ("nothing.json", br#"{"resourceType": "Bundle", "type": "collection"}"#.to_vec(), "holds no patient"),
         ("cut.json.gz", whole[..whole.len() / 2].to_vec(), "is cut off: the gzip data ends in the middle"),
