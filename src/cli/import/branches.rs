@@ -158,7 +158,7 @@ mod tests {
         }
         assert!(count.len() == 4 && count.values().all(|n| (60..140).contains(n)), "{count:?}");
         // what was printed once holds for ever
-        assert_eq!(by_rule(&four, "https://example.org|1"), 3);
+        assert_eq!(by_rule(&four, "https://example.org|1"), 4);
     }
 
     #[test]
