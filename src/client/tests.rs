@@ -1,6 +1,7 @@
 //! The whole client against branches in memory that speak real TLS, certify real blocks, and lie when told to.
 
 mod server;
+mod vice;
 mod world;
 
 mod blocks;

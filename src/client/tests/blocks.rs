@@ -2,7 +2,8 @@
 
 use super::{
     chains::grow,
-    server::{Net, Vice},
+    server::Net,
+    vice::Vice,
     world::{EPOCH, TRUSTED},
 };
 use crate::{BlockBody, BlockDetail, Certified, ClientError, Group};

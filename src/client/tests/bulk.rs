@@ -2,7 +2,8 @@
 
 use super::{
     records::{allergy, enrolled, report},
-    server::{Net, Vice},
+    server::Net,
+    vice::Vice,
 };
 use crate::{Added, ClientError, Group, NewRecord, RowState};
 use wardline_crypto::OsEntropy;

@@ -1,7 +1,8 @@
 //! Following the chains, the words on branches, kept checkpoints.
 
 use super::{
-    server::{Net, Vice, forged},
+    server::{Net, forged},
+    vice::Vice,
     world::{EPOCH, INSTITUTE},
 };
 use crate::{BranchWord, ClientError, Group, TrustError};

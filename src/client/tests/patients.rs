@@ -2,7 +2,8 @@
 
 use super::{
     records::{allergy, enrolled, keep_all, report},
-    server::{Net, Vice},
+    server::Net,
+    vice::Vice,
 };
 use crate::{AnswerState, ClientError, FinalLookup, Group, History, RowState, Wholeness};
 use wardline_ledger::{Chain, LookupId, PatientId};

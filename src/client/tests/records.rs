@@ -1,6 +1,6 @@
 //! Keeping records: receipts, order of progress, retries, refusals.
 
-use super::server::{Net, Vice};
+use super::{server::Net, vice::Vice};
 use crate::{Added, ClientError, Group, NewRecord, Progress};
 use wardline_crypto::{OsEntropy, Stanza};
 use wardline_ledger::{Chain, Key, PatientEntry, PatientId, RecordEntry, RecordId, state};

@@ -1,6 +1,6 @@
 //! The connection itself: pins, redirects, restarts, silence.
 
-use super::server::{Net, Vice};
+use super::{server::Net, vice::Vice};
 use crate::{BranchWord, ClientError, Group};
 use std::time::{Duration, Instant};
 use wardline_crypto::Digest;

@@ -2,7 +2,8 @@
 
 use super::{
     records::{allergy, enrolled, report},
-    server::{Net, Vice},
+    server::Net,
+    vice::Vice,
     world::{EPOCH, INSTITUTE},
 };
 use crate::{
