@@ -11,7 +11,8 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::{Instant, timeout},
 };
-use wardline_wire::{Access, ROUTES, RouteId, header_name};
+use wardline_ledger::{Canonical as _, Header};
+use wardline_wire::{Access, Base64, ROUTES, RouteId, header_name};
 
 const TRUSTED: &[u16] = &[1, 2, 3, 4];
 
@@ -243,7 +244,9 @@ async fn revocation_works_at_once(running: &Running) {
     let done = running.make_final(1, &supervisor, "main", &revoke).await;
     assert!(done["certificate"].is_string(), "{done}");
     // Whoever has seen the revocation gets no answer from a branch that has not.
-    let ask = Ask { min_main: 1, ..Ask::new(2, &person, "GET", "/v1/status") };
+    let header: Base64 = serde_json::from_value(done["header"].clone()).unwrap();
+    let min_main = Header::decode(&header.0).unwrap().height;
+    let ask = Ask { min_main, ..Ask::new(2, &person, "GET", "/v1/status") };
     let (status, problem) = running.ask(ask).await;
     assert_eq!((status, &problem["code"]), (401, &"session".into()));
     // The branches carry it over to the side chain.
