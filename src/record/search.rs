@@ -27,6 +27,10 @@ pub(crate) fn identity_terms(identity: &Identity) -> Vec<String> {
         }
     }
     terms.extend(identity.mrns.iter().map(|mrn| format!("mrn:{}", fold_number(&mrn.value))));
+    // What is typed with a digit in it is looked for as a number, also where it is somebody's name.
+    let names = [&identity.family, &identity.given].into_iter().chain(&identity.other_names);
+    let numbered = names.flat_map(|name| name.split_whitespace()).filter(|part| has_digit(part));
+    terms.extend(numbered.map(|part| format!("mrn:{}", fold_number(part))));
     let born = identity.birth_date.as_ref().filter(|date| date.precision() == Precision::Day);
     terms.extend(born.map(|date| format!("born:{date}")));
     terms.into_iter().collect()
@@ -41,7 +45,7 @@ pub fn query_terms(text: &str) -> Vec<String> {
     for part in text.split_whitespace() {
         if let Some(date) = read_date(part) {
             terms.insert(format!("born:{}", When::day(date)));
-        } else if part.nfkc().any(|c| c.is_ascii_digit()) {
+        } else if has_digit(part) {
             terms.insert(format!("mrn:{}", fold_number(part)));
         } else {
             let words = words(part, Spelling::Plain);
@@ -49,6 +53,11 @@ pub fn query_terms(text: &str) -> Vec<String> {
         }
     }
     terms.into_iter().collect()
+}
+
+/// Whether a part of what is typed is taken for a number.
+fn has_digit(part: &str) -> bool {
+    part.nfkc().any(|c| c.is_ascii_digit())
 }
 
 /// A name has a second spelling where umlauts are written out: Müller, Mueller.

@@ -158,3 +158,11 @@ fn the_name_and_numbers_are_handed_out() {
     assert_eq!(identity("Sukarno", "").name(), "Sukarno");
     assert_eq!((person.mrn_at("south"), person.mrn_at("west")), (Some("S/7a"), None));
 }
+
+#[test]
+fn names_with_digits_are_found_as_they_are_written() {
+    let person = identity("Hickle134", "Alfonzo975");
+    assert!(finds("hickle134 Alfonzo975", &person) && finds("Hickle134", &person));
+    assert!(!finds("hickle13", &person), "a number is found whole alone");
+    assert!(finds("hick alfon", &person));
+}
