@@ -13,13 +13,11 @@ pub fn folder_name(name: &str) -> String {
 
 /// Makes a folder, and those above it, that their owner alone enters.
 pub fn private_folder(path: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?;
-    Ok(())
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    Ok(builder.create(path).map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?)
 }
 
 /// Writes a new file that its owner alone reads.
@@ -28,18 +26,19 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Writes a new file that others may read.
+#[cfg(feature = "node")]
 pub fn write_public(path: &Path, bytes: &[u8]) -> Result<()> {
     write_new(path, bytes, 0o644)
 }
 
+#[cfg_attr(not(unix), expect(unused_variables, reason = "modes are Unix's"))]
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    Ok(options
         .open(path)
         .and_then(|mut file| file.write_all(bytes))
-        .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    Ok(())
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))?)
 }
