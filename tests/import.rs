@@ -13,10 +13,18 @@ use std::{
     io::{Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 const WHY: [&str; 4] = ["--purpose", "treatment", "--reason", "test of the import"];
+
+/// The shared demo takes one import at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The public histories; nothing where they are not, and that is said aloud.
 fn public_data() -> Option<PathBuf> {
@@ -294,6 +302,7 @@ fn bundle(reason: &str, total: &str) -> String {
 
 #[test]
 fn a_file_twice_adds_nothing_and_a_changed_one_adds_versions() {
+    let _turn = turn();
     let demo = demo::shared();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("one.json");
@@ -331,9 +340,69 @@ fn a_file_twice_adds_nothing_and_a_changed_one_adds_versions() {
         history["visits"].as_array().unwrap().iter().find(|visit| visit["encounter"] == "e-2").unwrap();
     assert_eq!((&placeless["branch"], &placeless["branch_name"]), (&Value::Null, &json!("unknown")));
 
+    // what has become another kind corrects what it was, once
+    let stay = bundle("tonsillitis", "129.16000000000003").replace("AMB", "IMP");
+    assert_eq!(run(&stay), (2, 2, 1, 0));
+    assert_eq!(run(&stay), (0, 0, 3, 0));
+    let history = demo.json("supervisor", &[&["visits", "IMP-77041", "--contents"], &WHY[..]].concat());
+    let corrects = |row: &Value| row["content"]["corrects"].as_str() == visit["record"].as_str();
+    let stays: Vec<&Value> =
+        history["records"].as_array().unwrap().iter().filter(|row| corrects(row)).collect();
+    assert!(stays.len() == 1 && stays[0]["kind"] == "hospital-stay", "{stays:#?}");
+
+    fs::write(&path, fewer).unwrap();
     let shown = demo.run("ward", &["import", "--check", path.to_str().unwrap()]);
     assert!(text(&shown.stdout).contains("not taken over, "), "{}", text(&shown.stdout));
     assert!(text(&shown.stdout).contains("Basic 1"), "{}", text(&shown.stdout));
+}
+
+#[test]
+fn nobody_is_taken_for_another_and_nobody_twice() {
+    let _turn = turn();
+    let demo = demo::shared();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one.json");
+    let import = |json: &str| {
+        fs::write(&path, json).unwrap();
+        let output = import(demo, &[&path]);
+        let file = document(&output)["files"][0].clone();
+        (output.status.code(), file["state"].as_str().unwrap().to_owned(), file["reason"].clone())
+    };
+    let one = bundle("cough", "1.00").replace("IMP-77041", "IMP-88001");
+    assert_eq!(import(&one).1, "imported");
+    let links = || demo.json("supervisor", &[&["visits", "IMP-88001"], &WHY[..]].concat())["links"].clone();
+    assert_eq!(links(), 3);
+
+    // the same name and number with another birth date: a corrected one, or somebody else?
+    let (code, state, reason) = import(&one.replace("1971-02-03", "1971-03-02"));
+    assert_eq!((code, &*state), (Some(3), "FAILED"));
+    assert!(reason.as_str().unwrap().contains("same number and other particulars"), "{reason}");
+    assert_eq!(links(), 3);
+    let (code, state, _) = import(&one.replace("1971-02-03", "1971"));
+    assert_eq!((code, &*state), (Some(3), "FAILED"));
+
+    // a number that a family shares
+    let sister = one.replace("1971-02-03", "1975-05-05").replace("Zofia", "Hanna");
+    assert_eq!(import(&sister).1, "imported");
+    assert_eq!(import(&sister).1, "imported");
+
+    // two patients of one bundle with one number
+    let twins = one.replace(
+        "\"entry\":[",
+        r#""entry":[{"resource":{"resourceType":"Patient","id":"p-78",
+        "identifier":[{"system":"urn:example:mrn","value":"IMP-88001"}],"name":[{"family":"X"}]}},"#,
+    );
+    assert_eq!(import(&twins).2, "two patients of this bundle have the same number");
+
+    // one import at a time
+    let running = File::options().append(true).open(demo.dir.join("console/import/running")).unwrap();
+    running.lock().unwrap();
+    let output = demo.run("ward", &["import", path.to_str().unwrap()]);
+    assert!(
+        text(&output.stderr).contains("another import of this group is running"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 fn heights(demo: &Demo) -> (u64, u64) {
@@ -423,13 +492,13 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn an_import_says_what_is_missing_before_it_begins() {
+    let _turn = turn();
     let demo = demo::shared();
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().to_str().unwrap();
     for (arguments, says) in [
         (vec!["import", "/nowhere.json"], "cannot read /nowhere.json"),
         (vec!["import", empty], "holds no .json and no .json.gz file"),
-        (vec!["import", "--keys", empty, env!("CARGO_MANIFEST_DIR")], "holds no .json"),
     ] {
         let output = demo.run("ward", &arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");

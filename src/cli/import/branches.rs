@@ -62,10 +62,13 @@ impl Branches {
     }
 
     fn read(&mut self, text: &str) -> Result<(), String> {
-        let file: File = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        let file: File = toml::from_str(text).map_err(|error| {
+            let line = line_of(text, error.span().map_or(0, |span| span.start));
+            format!("line {line}: {}", error.message())
+        })?;
         for (organization, branch) in file.organizations {
             let place = self.places.iter().find(|place| place.name == *branch.as_ref()).ok_or_else(|| {
-                let line = text.get(..branch.span().start).unwrap_or_default().matches('\n').count() + 1;
+                let line = line_of(text, branch.span().start);
                 let names: Vec<&str> = self.places.iter().map(|place| place.name.as_str()).collect();
                 format!(
                     "line {line}: `{}` is no branch that keeps records, only {}",
@@ -116,6 +119,11 @@ impl Branches {
             .collect();
         self.map.keys().map(String::as_str).filter(|name| !used.contains(name)).collect()
     }
+}
+
+/// Counted from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or_default().matches('\n').count() + 1
 }
 
 /// Of all branches the one whose name gives, together with the organization's key, the greatest SHA-256 (rendezvous

@@ -10,29 +10,33 @@ use std::{
 };
 use wardline_fhir::MAX_BYTES;
 
-/// The files that are meant: those that are named, and of a named folder all `.json` and `.json.gz` in it, by name.
+/// The files that are meant: those that are named, and of a named folder all `.json` and `.json.gz` in it and below,
+/// by name. Links to folders are not followed.
 pub fn list(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let unreadable = |path: &Path, error| format!("cannot read {}: {error}", path.display());
     let mut files = Vec::new();
     for path in paths {
-        let about = fs::metadata(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let about = fs::metadata(path).map_err(|error| unreadable(path, error))?;
         if !about.is_dir() {
             files.push(path.clone());
             continue;
         }
-        let entries =
-            fs::read_dir(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let mut found = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(|error| format!("cannot read {}: {error}", path.display()))?.path();
-            if path.is_file() && is_bundle_name(&path) {
-                found.push(path);
+        let before = files.len();
+        let mut folders = vec![path.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).map_err(|error| unreadable(&folder, error))? {
+                let entry = entry.map_err(|error| unreadable(&folder, error))?;
+                let path = entry.path();
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(path),
+                    _ if path.is_file() && is_bundle_name(&path) => files.push(path),
+                    _ => {}
+                }
             }
         }
-        if found.is_empty() {
+        if files.len() == before {
             return Err(format!("{} holds no .json and no .json.gz file", path.display()));
         }
-        found.sort();
-        files.extend(found);
     }
     files.sort();
     files.dedup();

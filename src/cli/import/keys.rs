@@ -6,6 +6,7 @@ use crate::cli::{
 };
 use std::{
     collections::BTreeMap,
+    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -87,4 +88,17 @@ pub fn import_key(state: &Path) -> Result<ImportKey> {
         format!("{} is damaged: move it away, and the next run makes a new one", path.display())
     })?;
     Ok(ImportKey::from_bytes(Secret::new(bytes)))
+}
+
+/// Holds off other imports from this place: two at once would each find a new patient new, and enrol both.
+pub fn alone(state: &Path) -> Result<File> {
+    let folder = state.join("import");
+    private::private_folder(&folder)?;
+    let path = folder.join("running");
+    let file = File::options().create(true).append(true).open(&path);
+    let file = file.map_err(|error| format!("cannot open {}: {error}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => Err("another import of this group is running here: wait until it is through".into()),
+    }
 }

@@ -14,7 +14,7 @@ use super::{NOT_WHOLE, Result, access, output};
 use branches::{Branches, Place};
 use clap::Args;
 use report::{FileReport, State};
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{collections::BTreeSet, path::PathBuf, process::ExitCode, time::Instant};
 use wardline_fhir::Shared;
 
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ pub struct Options {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// FHIR R4 bundles (.json, .json.gz), or folders of them
+    /// FHIR R4 bundles (.json, .json.gz), or folders of them with all below
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
@@ -57,23 +57,28 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let mut branches = Branches::new(places, options.map.as_deref())?;
     let (bundles, shared, mut reports) = sort(list);
 
+    let tell = |report: &FileReport| if options.json { Ok(()) } else { report::file_text(report) };
+    reports.iter().try_for_each(&tell)?;
     if options.check {
         for path in bundles {
-            reports.push(match load(&path, &shared) {
-                Ok(import) => FileReport::checked(path, &import, &mut branches),
+            let report = match load(&path, &shared) {
+                Ok((import, _)) => FileReport::checked(path, &import, &mut branches),
                 Err(reason) => FileReport::refused(path, reason),
-            });
+            };
+            tell(&report)?;
+            reports.push(report);
         }
     } else {
         let folder = match &options.keys {
             Some(folder) => folder.clone(),
             None => keys::beside(options.config.as_deref())?,
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let groups = keys::open(&settings, &genesis, &folder, options.passphrase_file.as_deref())?;
+        let _alone = keys::alone(&settings.state)?;
         let ids = keys::import_key(&settings.state)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let work = run::Work { groups, ids, branches: &mut branches };
-        reports.extend(runtime.block_on(work.all(bundles, shared))?);
+        reports.extend(runtime.block_on(work.all(bundles, shared, tell))?);
     }
 
     reports.sort_by(|a, b| a.path.cmp(&b.path));
@@ -106,8 +111,26 @@ fn sort(list: Vec<PathBuf>) -> (Vec<PathBuf>, Shared, Vec<FileReport>) {
     (bundles, shared, reports)
 }
 
-/// Reads one bundle of patients.
-fn load(path: &std::path::Path, shared: &Shared) -> std::result::Result<wardline_fhir::Import, String> {
+/// Reads one bundle of patients; says how long it is too.
+fn load(
+    path: &std::path::Path,
+    shared: &Shared,
+) -> std::result::Result<(wardline_fhir::Import, usize), String> {
     let json = files::read(path)?;
-    wardline_fhir::read(&json, shared).map_err(|refusal| refusal.to_string())
+    let import = wardline_fhir::read(&json, shared).map_err(|refusal| refusal.to_string())?;
+    one_person_once(&import)?;
+    Ok((import, json.len()))
+}
+
+/// Two patients of one bundle with the same number could each be taken for the other.
+fn one_person_once(import: &wardline_fhir::Import) -> std::result::Result<(), String> {
+    let mut numbers = BTreeSet::new();
+    for patient in &import.patients {
+        let own: BTreeSet<_> =
+            patient.identity.mrns.iter().map(|mrn| (mrn.system.as_str(), mrn.value.as_str())).collect();
+        if own.into_iter().any(|number| !numbers.insert(number)) {
+            return Err("two patients of this bundle have the same number".to_owned());
+        }
+    }
+    Ok(())
 }

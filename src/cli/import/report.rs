@@ -1,6 +1,6 @@
 //! What became of each file, for people and for programs.
 
-use super::branches::Branches;
+use super::{branches::Branches, plan::Plan};
 use crate::cli::{Result, output};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -50,6 +50,8 @@ pub struct FileReport {
     pub versions: usize,
     pub unchanged: usize,
     pub missing: usize,
+    /// Records that are at another branch than they would be assigned to now.
+    pub elsewhere: usize,
     /// Records of which nobody says where they were made.
     pub placeless: usize,
     /// The group has the patient under other particulars.
@@ -70,6 +72,7 @@ impl FileReport {
             versions: 0,
             unchanged: 0,
             missing: 0,
+            elsewhere: 0,
             placeless: 0,
             identity_differs: false,
             left: Vec::new(),
@@ -108,10 +111,11 @@ impl FileReport {
         Self { state: State::Checked, ..Self::read(path, import) }
     }
 
-    pub fn planned(&mut self, versions: usize, unchanged: usize, missing: usize) {
-        self.versions += versions;
-        self.unchanged += unchanged;
-        self.missing += missing;
+    pub fn planned(&mut self, plan: &Plan) {
+        self.versions += plan.versions;
+        self.unchanged += plan.unchanged;
+        self.missing += plan.missing;
+        self.elsewhere += plan.elsewhere;
     }
 
     pub fn kept(&mut self, branch: u16) {
@@ -177,29 +181,37 @@ fn file(report: &FileReport, branches: &Branches) -> Value {
         "new_versions": report.versions,
         "unchanged": report.unchanged,
         "not_in_file_any_more": report.missing,
+        "stay_at_another_branch": report.elsewhere,
         "without_organization": report.placeless,
         "identity_differs": report.identity_differs,
         "not_taken_over": report.left.iter().map(|left| json!({"what": left.path, "count": left.count})).collect::<Vec<_>>(),
     })
 }
 
-/// The same for people: one line a file, what was not taken over, and where each organization went.
-pub fn text(reports: &[FileReport], branches: &Branches, took: Duration) -> Result<()> {
-    for report in reports {
-        output::text(&line(report))?;
-        if let Some(left) = left_line(report) {
-            output::text(&left)?;
-        }
-        if report.identity_differs {
-            output::text("  the patient's particulars differ from those enrolled, which stay")?;
-        }
-        if report.missing > 0 {
-            let missing = report.missing;
-            output::text(&format!(
-                "  {missing} records of this patient are not in the file any more; they stay"
-            ))?;
-        }
+/// One file for people, as soon as it is known: what became of it, and what was not taken over.
+pub fn file_text(report: &FileReport) -> Result<()> {
+    output::text(&line(report))?;
+    if let Some(left) = left_line(report) {
+        output::text(&left)?;
     }
+    if report.identity_differs {
+        output::text("  the patient's particulars differ from those enrolled, which stay")?;
+    }
+    if report.missing > 0 {
+        let missing = report.missing;
+        output::text(&format!(
+            "  {missing} records of this patient are not in the file any more; they stay"
+        ))?;
+    }
+    if report.elsewhere > 0 {
+        let elsewhere = report.elsewhere;
+        output::text(&format!("  {elsewhere} records stay at the branch that they were first imported to"))?;
+    }
+    Ok(())
+}
+
+/// What the files come to together, and where each organization's new records go.
+pub fn text(reports: &[FileReport], branches: &Branches, took: Duration) -> Result<()> {
     organizations(branches)?;
     let placeless: usize = reports.iter().map(|report| report.placeless).sum();
     if placeless > 0 {

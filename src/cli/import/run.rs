@@ -3,7 +3,7 @@
 use super::{
     branches::Branches,
     load,
-    plan::{self, Known, Plan},
+    plan::{self, Known},
     report::FileReport,
 };
 use crate::cli::Result;
@@ -18,14 +18,16 @@ use tokio::sync::mpsc::{self, Receiver};
 use wardline_client::{AnswerState, ClientError, Group, NewRecord};
 use wardline_crypto::ImportKey;
 use wardline_fhir::{Import, Shared};
-use wardline_ledger::PatientId;
+use wardline_ledger::{PatientId, StaffId};
 use wardline_policy::Purpose;
-use wardline_record::Identity;
+use wardline_record::{Identity, query_terms};
 
 /// Files that are read ahead.
-const AHEAD: usize = 4;
+const AHEAD: usize = 2;
 /// Records after which a batch is closed: enough to fill blocks, few enough to lie in memory.
 const BATCH: usize = 2000;
+/// Bytes of bundles after which a batch is closed.
+const BATCH_BYTES: usize = 64 << 20;
 /// Searches and histories under way at once.
 const IN_FLIGHT: usize = 8;
 /// Why the importer looks, as the patient and the supervisor will read it.
@@ -42,6 +44,8 @@ pub struct Work<'a> {
 struct Bundle {
     report: FileReport,
     import: Import,
+    /// Bytes of its JSON.
+    size: usize,
 }
 
 /// A patient of the batch.
@@ -51,11 +55,19 @@ struct Person {
     patient: wardline_fhir::Patient,
 }
 
-type Read = (PathBuf, std::result::Result<Import, String>);
+type Read = (PathBuf, std::result::Result<(Import, usize), String>);
+
+/// A patient whom the group has, as a search gave them.
+type Found = Option<(PatientId, Identity)>;
 
 impl Work<'_> {
-    /// Imports all bundles; one report for each.
-    pub async fn all(mut self, bundles: Vec<PathBuf>, shared: Shared) -> Result<Vec<FileReport>> {
+    /// Imports all bundles; one report for each, told as soon as it is known.
+    pub async fn all(
+        mut self,
+        bundles: Vec<PathBuf>,
+        shared: Shared,
+        tell: impl Fn(&FileReport) -> Result<()>,
+    ) -> Result<Vec<FileReport>> {
         let mut progress = Progress::new(bundles.len());
         let (sender, mut receiver) = mpsc::channel(AHEAD);
         let reader = tokio::task::spawn_blocking(move || {
@@ -69,16 +81,19 @@ impl Work<'_> {
         let mut reports = Vec::new();
         let mut later = VecDeque::new();
         loop {
+            let told = reports.len();
             let batch = gather(&mut receiver, &mut later, &mut reports).await;
-            if batch.is_empty() {
+            let over = batch.is_empty();
+            reports.extend(self.batch(batch, &mut progress).await?);
+            progress.clear();
+            reports.iter().skip(told).try_for_each(&tell)?;
+            if over {
                 break;
             }
-            reports.extend(self.batch(batch, &mut progress).await?);
             progress.files = reports.len();
             progress.show();
         }
         reader.await?;
-        progress.finish();
         Ok(reports)
     }
 
@@ -107,6 +122,8 @@ impl Work<'_> {
             ids.extend(indexes.into_iter().zip(enrolled.into_iter().map(|id| id.map_err(|e| e.to_string()))));
         }
 
+        let importers: BTreeMap<u16, StaffId> =
+            self.groups.iter().map(|(branch, group)| (*branch, group.session().staff().staff)).collect();
         let mut queues: BTreeMap<u16, Vec<(usize, NewRecord)>> = BTreeMap::new();
         for (index, ((person, found), known)) in people.into_iter().zip(found).zip(known).enumerate() {
             let Some(report) = reports.get_mut(person.bundle) else { continue };
@@ -118,11 +135,12 @@ impl Work<'_> {
                 Ok(None) => ids.remove(&index).unwrap_or_else(|| Err("not enrolled".to_owned())),
                 Err(reason) => Err(reason),
             };
-            let planned = id.and_then(|id| plan::plan(id, person.patient, known?, &self.ids, self.branches));
+            let planned = id
+                .and_then(|id| plan::plan(id, person.patient, &known?, &self.ids, &importers, self.branches));
             match planned {
-                Ok(Plan { records, versions, unchanged, missing }) => {
-                    report.planned(versions, unchanged, missing);
-                    for (branch, record) in records {
+                Ok(plan) => {
+                    report.planned(&plan);
+                    for (branch, record) in plan.records {
                         queues.entry(branch).or_default().push((person.bundle, record));
                     }
                 }
@@ -150,10 +168,7 @@ impl Work<'_> {
     }
 
     /// For each patient who it is, if the group has them.
-    async fn find(
-        &self,
-        people: &[Person],
-    ) -> Vec<std::result::Result<Option<(PatientId, Identity)>, String>> {
+    async fn find(&self, people: &[Person]) -> Vec<std::result::Result<Found, String>> {
         let searches = people.iter().map(|person| async move {
             match self.group() {
                 Some(group) => find(group, &person.patient.identity).await,
@@ -167,12 +182,12 @@ impl Work<'_> {
     async fn known(
         &self,
         people: &[Person],
-        found: &[std::result::Result<Option<(PatientId, Identity)>, String>],
+        found: &[std::result::Result<Found, String>],
     ) -> Vec<std::result::Result<Known, String>> {
         let histories = people.iter().zip(found).map(|(_, found)| async move {
             match (found, self.group()) {
-                (Ok(Some((id, _))), Some(group)) => {
-                    known(group, *id).await.map_err(|error| error.to_string())?
+                (Ok(Some((id, identity))), Some(group)) => {
+                    known(group, *id, identity).await.map_err(|error| error.to_string())?
                 }
                 _ => Ok(Known::default()),
             }
@@ -227,16 +242,15 @@ async fn gather(
     reports: &mut Vec<FileReport>,
 ) -> Vec<Bundle> {
     let mut batch: Vec<Bundle> = Vec::new();
-    let mut records = 0;
     for bundle in std::mem::take(later) {
-        take(bundle, &mut batch, later, &mut records);
+        take(bundle, &mut batch, later);
     }
-    while records < BATCH && later.len() < AHEAD {
+    while !is_full(&batch) && later.len() < AHEAD {
         let next = if batch.is_empty() { receiver.recv().await } else { receiver.try_recv().ok() };
         match next {
-            Some((path, Ok(import))) => {
-                let bundle = Bundle { report: FileReport::read(path, &import), import };
-                take(bundle, &mut batch, later, &mut records);
+            Some((path, Ok((import, size)))) => {
+                let bundle = Bundle { report: FileReport::read(path, &import), import, size };
+                take(bundle, &mut batch, later);
             }
             Some((path, Err(reason))) => reports.push(FileReport::refused(path, reason)),
             None => break,
@@ -245,7 +259,13 @@ async fn gather(
     batch
 }
 
-fn take(bundle: Bundle, batch: &mut Vec<Bundle>, later: &mut VecDeque<Bundle>, records: &mut usize) {
+fn is_full(batch: &[Bundle]) -> bool {
+    let patients = batch.iter().flat_map(|bundle| &bundle.import.patients);
+    patients.map(|patient| patient.records.len()).sum::<usize>() >= BATCH
+        || batch.iter().map(|bundle| bundle.size).sum::<usize>() >= BATCH_BYTES
+}
+
+fn take(bundle: Bundle, batch: &mut Vec<Bundle>, later: &mut VecDeque<Bundle>) {
     let numbers = |bundle: &Bundle| -> Vec<wardline_record::Mrn> {
         bundle.import.patients.iter().flat_map(|patient| patient.identity.mrns.clone()).collect()
     };
@@ -253,7 +273,6 @@ fn take(bundle: Bundle, batch: &mut Vec<Bundle>, later: &mut VecDeque<Bundle>, r
     if batch.iter().any(|other| numbers(other).iter().any(|number| own.contains(number))) {
         later.push_back(bundle);
     } else {
-        *records += bundle.import.patients.iter().map(|patient| patient.records.len()).sum::<usize>();
         batch.push(bundle);
     }
 }
@@ -261,26 +280,38 @@ fn take(bundle: Bundle, batch: &mut Vec<Bundle>, later: &mut VecDeque<Bundle>, r
 fn apart(bundles: Vec<Bundle>) -> (Vec<FileReport>, Vec<Person>) {
     let mut people = Vec::new();
     let mut reports = Vec::new();
-    for (bundle, Bundle { report, import }) in bundles.into_iter().enumerate() {
+    for (bundle, Bundle { report, import, .. }) in bundles.into_iter().enumerate() {
         reports.push(report);
         people.extend(import.patients.into_iter().map(|patient| Person { bundle, patient }));
     }
     (reports, people)
 }
 
-/// The patient whom one of these numbers and the birth date name. That nobody has them is believed only when every branch
-/// says so.
-async fn find(
-    group: &Group,
-    identity: &Identity,
-) -> std::result::Result<Option<(PatientId, Identity)>, String> {
+/// The patient whom one of these numbers names. That nobody has them is believed only when every branch says so.
+///
+/// # Errors
+/// Also when the number is somebody's of whom it cannot be said whether it is the same person.
+async fn find(group: &Group, identity: &Identity) -> std::result::Result<Found, String> {
     for number in &identity.mrns {
-        let outcome = group.search(&number.value).await.map_err(|error| error.to_string())?;
-        let same = outcome.candidates.into_iter().find(|candidate| {
-            candidate.identity.mrns.contains(number) && candidate.identity.birth_date == identity.birth_date
-        });
-        if let Some(candidate) = same {
-            return Ok(Some((candidate.patient, candidate.identity)));
+        // What reads as a birth date would be looked for as one.
+        let is_number = query_terms(&number.value).iter().all(|term| term.starts_with("mrn:"));
+        let query = if is_number { number.value.to_string() } else { identity.name() };
+        let outcome = group.search(&query).await.map_err(|error| error.to_string())?;
+        for candidate in outcome.candidates {
+            if !candidate.identity.mrns.contains(number) {
+                continue;
+            }
+            match same_person(&candidate.identity, identity) {
+                Some(true) => return Ok(Some((candidate.patient, candidate.identity))),
+                Some(false) => {}
+                None => {
+                    return Err(
+                        "the group has a patient with the same number and other particulars; whether \
+                                they are one person must be settled first"
+                            .to_owned(),
+                    );
+                }
+            }
         }
         let silent = outcome.branches.iter().find(|branch| branch.state != AnswerState::Answered);
         if let Some(branch) = silent {
@@ -296,12 +327,36 @@ async fn find(
     Ok(None)
 }
 
+/// Whether two with the same number are one person; nothing when it cannot be said. A number alone is not enough: some
+/// are a family's, some are one server's own counting.
+fn same_person(one: &Identity, other: &Identity) -> Option<bool> {
+    let folded = |identity: &Identity| identity.name().to_lowercase();
+    let same_name = folded(one) == folded(other);
+    match (&one.birth_date, &other.birth_date) {
+        (Some(a), Some(b)) if a == b => {
+            // A married name changes one of these, not all.
+            let any = same_name || one.given == other.given || one.family == other.family;
+            (any || one.sex == other.sex).then_some(true)
+        }
+        (Some(_), Some(_)) => (!same_name).then_some(false),
+        (None, None) if same_name => Some(true),
+        _ => None,
+    }
+}
+
+/// What the group holds of a patient, whom the side chain must prove to be the one that was found: a branch can answer a
+/// search with somebody else.
 async fn known(
     group: &Group,
     patient: PatientId,
+    found: &Identity,
 ) -> std::result::Result<std::result::Result<Known, String>, ClientError> {
     let lookup = group.look_up(patient, Purpose::Treatment, REASON).await?;
-    Ok(Known::of(&group.history(patient, &lookup).await?))
+    let history = group.history(patient, &lookup).await?;
+    if history.identity.as_ref() != Some(found) {
+        return Ok(Err("the side chain does not prove that the patient is who a search found".to_owned()));
+    }
+    Ok(Known::of(&history))
 }
 
 /// A figure on the terminal; nothing when standard error is not one.
@@ -339,9 +394,11 @@ impl Progress {
         let _ = std::io::stderr().flush();
     }
 
-    fn finish(&self) {
-        if self.terminal && self.shown.is_some() {
-            eprintln!();
+    /// Makes room for a line of the report.
+    fn clear(&mut self) {
+        if self.terminal && self.shown.take().is_some() {
+            eprint!("\r\u{1b}[K");
+            let _ = std::io::stderr().flush();
         }
     }
 }
