@@ -74,7 +74,7 @@ fn document(history: &History, person: Option<&Identity>, contents: bool) -> Res
         "branches": history.branches.iter().map(|branch| json!({
             "branch": branch.branch,
             "name": branch.name,
-            "state": branch.state.to_string(),
+            "state": answer_words(&branch.state),
             "asked": branch.asked,
             "answered": branch.answered,
             "verified": branch.verified,
@@ -197,6 +197,18 @@ pub fn with_content(row: &Row) -> Result<Value> {
     Ok(document)
 }
 
+/// How a branch answered, with times as people read them.
+pub fn answer_words(state: &AnswerState) -> String {
+    match state {
+        AnswerState::Silent { since_s: Some(at) } => {
+            let at = i64::try_from(*at).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
+            let at = at.map_or_else(|| "an unknown time".to_owned(), |at| at.to_string());
+            format!("SILENT: does not answer, last answer at {at}")
+        }
+        other => other.to_string(),
+    }
+}
+
 fn wholeness(whole: &Wholeness) -> String {
     match whole {
         Wholeness::Proven { side_height } => format!("proven whole at side-chain height {side_height}"),
@@ -234,7 +246,7 @@ fn text(history: &History) -> Result<()> {
             0 => String::new(),
             lacking => format!(", {lacking} of {} requests without an answer", branch.asked),
         };
-        output::text(&format!("{}: {}{lacks}", branch.name, branch.state))?;
+        output::text(&format!("{}: {}{lacks}", branch.name, answer_words(&branch.state)))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::{
     plan::{self, Known},
     report::FileReport,
 };
-use crate::cli::Result;
+use crate::cli::{Result, visits::answer_words};
 use futures::{StreamExt as _, future::join_all, stream};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -317,7 +317,8 @@ async fn find(group: &Group, identity: &Identity) -> std::result::Result<Found, 
         if let Some(branch) = silent {
             return Err(format!(
                 "nobody can say that the patient is new while {} does not answer ({}): try again later",
-                branch.name, branch.state
+                branch.name,
+                answer_words(&branch.state)
             ));
         }
         if outcome.more {
