@@ -1,6 +1,6 @@
 //! `wardline node`: one branch as a process of its own, until SIGTERM.
 
-use super::{Result, access, demo::lock};
+use super::{Result, access, demo::lock, memory};
 use clap::Args;
 use serde::Deserialize;
 use std::{
@@ -96,7 +96,7 @@ impl NodeFile {
 }
 
 pub fn run(options: Options) -> Result<ExitCode> {
-    share_memory();
+    memory::share();
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
@@ -123,25 +123,6 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Ok(ExitCode::SUCCESS)
     })
 }
-
-/// Starts this program over, under the same process id, with one memory pool for all its threads. glibc gives threads
-/// pools of their own, sixteen on two cores, and what one of them frees the others cannot use: a third of the node's
-/// memory. The setting is read at the start of a process alone.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn share_memory() {
-    use std::os::unix::process::CommandExt as _;
-    const POOLS: &str = "MALLOC_ARENA_MAX";
-    let mut arguments = std::env::args_os();
-    if let (None, Some(name), Ok(program)) =
-        (std::env::var_os(POOLS), arguments.next(), std::env::current_exe())
-    {
-        // It returns only when it fails, and then the node runs all the same, in more memory.
-        let _ = std::process::Command::new(program).arg0(name).args(arguments).env(POOLS, "1").exec();
-    }
-}
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn share_memory() {}
 
 /// Reads node.toml and what it points to.
 pub fn settings(path: &Path, allow_demo: bool) -> Result<NodeSettings> {

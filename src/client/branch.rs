@@ -231,7 +231,7 @@ impl Branch {
     }
 
     /// Whether its last request got no answer within the whole deadline.
-    fn is_hung(&self) -> bool {
+    pub(crate) fn is_hung(&self) -> bool {
         self.silence.lock().unwrap_or_else(PoisonError::into_inner).silent
     }
 

@@ -230,8 +230,13 @@ impl Group {
 
         let mut listing = inner.listing(&mut claims, &mut unheard, tally).await?;
         let mut pointers = inner.pointers(&listing.links).await?;
-        // A branch that was silent before is hardly waited for again.
-        let late = if unheard.values().all(|branch| branch.is_silent()) { GRACE } else { LATE };
+        // A branch that was slow before is hardly waited for again, and one that let a whole deadline pass not at all:
+        // it is asked, and its answer counts if it comes while the others are read.
+        let late = match () {
+            () if unheard.values().all(|branch| branch.is_hung()) => Duration::ZERO,
+            () if unheard.values().all(|branch| branch.is_silent()) => GRACE,
+            () => LATE,
+        };
         let wanted: Vec<Wanted> =
             listing.links.iter().filter_map(|(record, _)| wanted_of(*record, &pointers)).collect();
         let mut others = Vec::new();

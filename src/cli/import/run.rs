@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc::{self, Receiver};
-use wardline_client::{AnswerState, ClientError, Group, NewRecord};
+use wardline_client::{AnswerState, ClientError, Group, NewRecord, SearchOutcome};
 use wardline_crypto::ImportKey;
 use wardline_fhir::{Import, Shared};
 use wardline_ledger::{PatientId, StaffId};
@@ -296,7 +296,7 @@ async fn find(group: &Group, identity: &Identity) -> std::result::Result<Found, 
         // What reads as a birth date would be looked for as one.
         let is_number = query_terms(&number.value).iter().all(|term| term.starts_with("mrn:"));
         let query = if is_number { number.value.to_string() } else { identity.name() };
-        let outcome = group.search(&query).await.map_err(|error| error.to_string())?;
+        let outcome = search(group, &query).await?;
         for candidate in outcome.candidates {
             if !candidate.identity.mrns.contains(number) {
                 continue;
@@ -326,6 +326,20 @@ async fn find(group: &Group, identity: &Identity) -> std::result::Result<Found, 
         }
     }
     Ok(None)
+}
+
+/// A search that every branch has answered, if they do within some rounds: one that was hung a moment ago may need more
+/// than one.
+async fn search(group: &Group, query: &str) -> std::result::Result<SearchOutcome, String> {
+    const ROUNDS: usize = 5;
+    let mut outcome = group.search(query).await.map_err(|error| error.to_string())?;
+    for _ in 1..ROUNDS {
+        if outcome.branches.iter().all(|branch| branch.state == AnswerState::Answered) {
+            break;
+        }
+        outcome = group.search(query).await.map_err(|error| error.to_string())?;
+    }
+    Ok(outcome)
 }
 
 /// Whether two with the same number are one person; nothing when it cannot be said. A number alone is not enough: some
