@@ -43,10 +43,13 @@ pub(crate) fn stand_in(bundle: &mut Bundle<'_>, absences: Vec<Absence>) -> Resul
         };
         let patient = *patients.entry(subject.clone()).or_insert_with(|| {
             let position = bundle.resources.len();
+            // A relative reference is to the server of what it stands in.
+            let server = bundle.resources.get(of).map_or("", Resource::server);
+            let full_url = if server.is_empty() { String::new() } else { format!("{server}/Patient/{id}") };
             bundle.resources.push(Resource {
                 kind: "Patient".into(),
                 id: id.into(),
-                full_url: String::new(),
+                full_url,
                 place,
                 position,
                 shared: false,

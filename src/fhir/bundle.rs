@@ -46,6 +46,12 @@ impl Resource<'_> {
         format!("{}/{}", self.kind, self.id)
     }
 
+    /// The base URL of the server that it came from: `https://a.example/fhir` of
+    /// `https://a.example/fhir/Patient/p1`. Empty when `fullUrl` names no server.
+    pub(crate) fn server(&self) -> &str {
+        references::server_of(&self.full_url, &self.kind, &self.id).unwrap_or_default()
+    }
+
     /// The path of an element of it, for a refusal.
     pub(crate) fn place_of(&self, element: &str) -> String {
         format!("{}.{element}", self.place)

@@ -141,6 +141,7 @@ impl<'r> Draft<'r> {
             return Ok(None);
         };
         let organization = self.organization();
+        let patient = self.cx.of_kind("Patient").next();
         let leading = self.leading.name();
         self.others.remove(&leading);
         let record = Record {
@@ -153,7 +154,8 @@ impl<'r> Draft<'r> {
             corrects: None,
             source: Some(Source {
                 system: Text::from(SYSTEM),
-                subject: self.cx.of_kind("Patient").next().map(|p| Text::from(p.name())).unwrap_or_default(),
+                server: patient.map(|patient| Text::from(patient.server())).unwrap_or_default(),
+                subject: patient.map(|patient| Text::from(patient.name())).unwrap_or_default(),
                 ids: std::iter::once(leading).chain(self.others).map(Text::from).collect(),
                 status: Text::from(self.status),
                 visit: self.visit.map(|visit| Text::from(visit.name())).unwrap_or_default(),

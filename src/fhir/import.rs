@@ -28,6 +28,8 @@ pub struct Import {
 pub struct Patient {
     /// Who it is.
     pub identity: Identity,
+    /// The base URL of the server that they came from; empty when the bundle does not say. Ids are one server's own.
+    pub server: String,
     /// `Patient/<id>`.
     pub source: String,
     /// The records: the same bytes give the same records in the same order.
@@ -80,7 +82,8 @@ pub fn read(json: &[u8], shared: &Shared) -> Result<Import, Refusal> {
         for taken in &records {
             check(taken.record.check(), bundle.place_named(leading(taken)))?;
         }
-        patients.push(Patient { identity, source: patient.name(), records });
+        let server = patient.server().to_owned();
+        patients.push(Patient { identity, server, source: patient.name(), records });
     }
     if patients.is_empty() {
         return Err(Refusal::NoPatient);

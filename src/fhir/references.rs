@@ -143,6 +143,13 @@ pub(crate) fn id_of_url(url: &str) -> Option<&str> {
     id.or_else(|| url.rsplit_once('/').map(|(_, id)| id)).filter(|id| is_id(id))
 }
 
+/// The base URL of an absolute http(s) URL that ends in `/kind/id`.
+pub(crate) fn server_of<'u>(url: &'u str, kind: &str, id: &str) -> Option<&'u str> {
+    let base = url.strip_suffix(id)?.strip_suffix('/')?.strip_suffix(kind)?.strip_suffix('/')?;
+    let host = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://"))?;
+    (!host.is_empty()).then_some(base)
+}
+
 /// Whether this is a FHIR id: 1 to 64 letters, digits, `-` and `.`.
 pub(crate) fn is_id(text: &str) -> bool {
     const LONGEST: usize = 64;
@@ -192,5 +199,24 @@ mod tests {
         assert_eq!(id_of_url("http://a.example/Patient/p1"), Some("p1"));
         assert_eq!(id_of_url("http://a.example/Patient?identifier=x"), None);
         assert_eq!(id_of_url(""), None);
+    }
+
+    #[test]
+    fn an_absolute_url_names_its_server() {
+        let server = |url| server_of(url, "Patient", "p1");
+        assert_eq!(server("https://a.example/fhir/Patient/p1"), Some("https://a.example/fhir"));
+        assert_eq!(server("http://a.example:8080/Patient/p1"), Some("http://a.example:8080"));
+        for none in [
+            "",
+            "urn:uuid:p1",
+            "Patient/p1",
+            "https:///Patient/p1",
+            "ftp://a.example/Patient/p1",
+            "https://a.example/Patient/p2",
+            "https://a.example/Group/p1",
+            "https://a.example/Patient?identifier=p1",
+        ] {
+            assert_eq!(server(none), None, "{none}");
+        }
     }
 }

@@ -18,8 +18,10 @@ fields! {
     Source {
         /// The format: "FHIR R4". Required.
         system: Text,
-        /// Whom it is about, as its source names the patient: "Patient/3c1a". Ids are one system's own: with this they are
-        /// told apart from those of another system.
+        /// The server that it came from, where its source says: "https://a.example/fhir". Ids are one server's own: two
+        /// servers may both have a "Patient/1".
+        server: Text,
+        /// Whom it is about, as its source names the patient: "Patient/3c1a".
         subject: Text,
         /// What the record was made from, as its source names it: "Encounter/7b2f". The leading one first, one at least.
         ids: Vec<Text>,
@@ -67,6 +69,7 @@ impl Source {
     pub(crate) fn page(&self, page: &mut Page) {
         page.section("");
         page.field("Status at source", &self.status);
+        page.field("Server", &self.server);
         page.field("Patient there", &self.subject);
         page.field("Part of visit", &self.visit);
         page.field("Taken over from", join("\n", &[&self.system, &first_of(&self.ids, IDS_SHOWN)]));

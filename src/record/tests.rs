@@ -482,6 +482,7 @@ pub(crate) fn taken_over() -> Record {
         practitioner: Practitioner::default(),
         source: Some(Source {
             system: text("FHIR R4"),
+            server: text("https://a.example/fhir"),
             subject: text("Patient/3c1a"),
             ids: vec![text("Encounter/7b2f"), text("Condition/1")],
             status: text("finished"),

@@ -63,6 +63,21 @@ fn a_subject_is_named_in_every_shape() {
 }
 
 #[test]
+fn a_record_names_the_server_of_its_patient() {
+    let of_server = |base: &str| {
+        let mut bundle = bundle(&[patient("p"), condition("c", json!({ "reference": "Patient/p" }))]);
+        bundle["entry"][0]["fullUrl"] = json!(format!("{base}p"));
+        let patient = import(&bundle).unwrap().patients.remove(0);
+        let source = patient.records[0].record.source.clone().unwrap();
+        assert_eq!((source.server.as_str(), source.subject.as_str()), (patient.server.as_str(), "Patient/p"));
+        patient.server
+    };
+    assert_eq!(of_server("https://a.example/fhir/Patient/"), "https://a.example/fhir");
+    assert_eq!(of_server("https://b.example/fhir/Patient/"), "https://b.example/fhir");
+    assert_eq!(of_server("urn:uuid:"), "");
+}
+
+#[test]
 fn urns_name_resources_and_give_ids() {
     let read = import(&json!({
         "resourceType": "Bundle", "type": "transaction", "entry": [
@@ -123,6 +138,7 @@ fn a_mother_who_is_not_there_keeps_the_delivery_that_a_newborns_stay_is_part_of(
     let [(child, childs), (mother, mothers)] = sources(&read).try_into().unwrap();
     assert_eq!((child.as_str(), childs.as_slice()), ("Patient/child", &["Encounter/e1".to_owned()][..]));
     assert_eq!(mother, "Patient/mother");
+    assert_eq!(read.patients[1].server, "http://a.example", "the server that names her");
     assert!(mothers.iter().any(|id| id == "Encounter/e2") && mothers.iter().any(|id| id == "Condition/c"));
     assert_eq!(read.resources["Patient"], 1, "a patient known by id alone is no resource of the bundle");
 

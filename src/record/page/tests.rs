@@ -338,6 +338,7 @@ fn what_was_taken_over_says_from_where_and_what_nobody_knows() {
     for line in [
         "Place            not known: its source does not say where it was made",
         "Status at source finished",
+        "Server           https://a.example/fhir",
         "Part of visit    Encounter/7b2f",
         "Taken over from  FHIR R4",
         "                 Observation/5",
