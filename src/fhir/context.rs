@@ -29,6 +29,8 @@ pub(crate) struct Notes {
     pub(crate) counts: BTreeMap<String, u64>,
     /// Places of resources that a note accounts for.
     pub(crate) settled: BTreeSet<String>,
+    /// References to what is about another patient, by the places of both ends: mappers follow some of them twice.
+    strangers: BTreeSet<(String, String)>,
 }
 
 impl<'a> Context<'a> {
@@ -59,9 +61,14 @@ impl<'a> Context<'a> {
         self.last_visit.get_or_init(|| starts().max_by_key(When::utc_seconds)).as_ref()
     }
 
-    /// What a FHIR Reference names: in the bundle, contained in `from`, or among the shared resources.
-    /// Marks the reference as read when there is something.
+    /// What a FHIR Reference names: in the bundle, contained in `from`, or among the shared resources; never what is
+    /// about another patient, which is counted. Marks the reference as read when there is something.
     pub(crate) fn resolve(&self, from: &Resource<'_>, reference: &Node<'_>) -> Option<&'a Resource<'a>> {
+        self.of_anybody(from, reference).and_then(|found| self.of_this_patient(from, found))
+    }
+
+    /// The same, whomever it is about: only where no more than its name is taken over, or where the caller looks.
+    pub(crate) fn of_anybody(&self, from: &Resource<'_>, reference: &Node<'_>) -> Option<&'a Resource<'a>> {
         let target = reference.peek_str("reference")?;
         let found = references::find(self.bundle, self.shared, from, target)?;
         for element in ["reference", "type", "display"] {
@@ -70,7 +77,23 @@ impl<'a> Context<'a> {
         Some(found)
     }
 
-    /// The same for a member of `node` that is a Reference.
+    /// What was found, unless it is about another patient: that is counted, once for each that refers to it.
+    pub(crate) fn of_this_patient(
+        &self,
+        from: &Resource<'_>,
+        found: &'a Resource<'a>,
+    ) -> Option<&'a Resource<'a>> {
+        if found.patient.is_none_or(|patient| patient == self.patient) {
+            return Some(found);
+        }
+        let ends = (from.place.clone(), found.place.clone());
+        if self.notes.borrow_mut().strangers.insert(ends) {
+            self.note(format!("{}: reference to {} about another patient", from.kind, found.kind));
+        }
+        None
+    }
+
+    /// What [`Self::resolve`] finds for a member of `node` that is a Reference.
     pub(crate) fn follow(
         &self,
         from: &Resource<'_>,

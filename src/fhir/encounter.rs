@@ -46,8 +46,9 @@ pub(crate) fn map(cx: &Context<'_>, r: &Resource<'_>) -> Result<Option<Taken>, R
             ..Visit::default()
         })
     };
-    let part_of =
-        cx.follow(r, node, "partOf").filter(|whole| whole.id != r.id).map(|whole| Text::from(whole.name()));
+    // A newborn's stay is part of the mother's.
+    let whole = node.get("partOf").and_then(|whole| cx.of_anybody(r, whole));
+    let part_of = whole.filter(|whole| whole.id != r.id).map(|whole| Text::from(whole.name()));
     Ok(draft.finish(body)?.map(|mut taken| {
         if let (Some(source), Some(whole)) = (&mut taken.record.source, part_of) {
             source.visit = whole;
@@ -197,10 +198,13 @@ fn diagnoses(cx: &Context<'_>, r: &Resource<'_>) -> Vec<Diagnosis> {
     });
     let reasons = r.node.list("reasonReference").iter().map(|reference| (reference, None));
     for (reference, rank) in listed.chain(reasons) {
-        let Some(condition) = cx.resolve(r, reference) else {
+        let Some(condition) = cx.of_anybody(r, reference) else {
             cx.note("Encounter.diagnosis: condition not found");
             continue;
         };
+        if cx.of_this_patient(r, condition).is_none() {
+            continue;
+        }
         let Some((text, code)) = condition.node.get("code").and_then(read::named) else { continue };
         if !seen.insert(&condition.place) {
             continue;

@@ -58,7 +58,7 @@ impl<'r> Pool<'r> {
         let mut all = Vec::new();
         for reference in from.node.list(member) {
             let shown = reference.peek_str("display").unwrap_or_default().to_owned();
-            match cx.resolve(from, reference).filter(|found| found.kind == kind) {
+            match cx.of_anybody(from, reference).filter(|found| found.kind == kind) {
                 Some(found) if !self.own.contains(found.place.as_str()) => {
                     cx.note(format!("{}.{member}: about another patient", from.kind));
                 }

@@ -371,3 +371,57 @@ fn long_lists_take_no_longer_than_their_length() {
     let took = start.elapsed();
     assert!(took.as_secs() < 60, "{took:?}");
 }
+
+/// Two patients in one bundle: nothing of the one comes into a record of the other.
+#[test]
+fn no_record_takes_anything_from_another_patients() {
+    let other = json!({"resourceType": "Patient", "id": "p2", "name": [{"family": "Roth"}]});
+    let of_p2 = |resource: Value| with(resource, json!({"subject": {"reference": "Patient/p2"}}));
+    let theirs = json!({"reference": "Condition/hiv"});
+    let visit = with(visit(), json!({"diagnosis": [{"condition": theirs}], "reasonReference": [theirs]}));
+    let their_visit = of_p2(json!({"resourceType": "Encounter", "id": "w", "status": "finished",
+        "class": {"code": "IMP"}, "period": {"start": "2023-01-01"},
+        "serviceProvider": {"display": "Hidden Clinic"}}));
+    let order = of_p1("MedicationRequest", json!({"status": "active", "intent": "order",
+        "encounter": {"reference": "Encounter/w"}, "authoredOn": "2024-03-01",
+        "medicationCodeableConcept": {"text": "Ibuprofen"}, "reasonReference": [theirs]}));
+    let claim = json!({"resourceType": "Claim", "id": "c", "status": "active", "use": "claim",
+        "patient": {"reference": "Patient/p1"}, "billablePeriod": {"start": "2024-03-01"},
+        "diagnosis": [{"sequence": 1, "diagnosisReference": theirs}],
+        "item": [{"sequence": 1, "encounter": [{"reference": "Encounter/w"}]}]});
+    let import = import([
+        patient(),
+        other,
+        hospital(),
+        visit,
+        their_visit,
+        of_p2(json!({"resourceType": "Condition", "id": "hiv", "code": {"text": "HIV"}, "recordedDate": "2023"})),
+        order,
+        claim,
+    ]);
+    let mine = &import.patients[0].records;
+    assert_eq!(mine.len(), 3);
+    for taken in mine {
+        let bytes = String::from_utf8(taken.record.to_bytes()).unwrap();
+        for foreign in ["HIV", "Encounter/w", "Hidden Clinic"] {
+            assert!(!bytes.contains(foreign), "{foreign}: {bytes}");
+        }
+    }
+    let noted: Vec<(&str, u64)> = import
+        .left
+        .iter()
+        .filter(|left| left.path.ends_with("about another patient"))
+        .map(|left| (left.path.as_str(), left.count))
+        .collect();
+    assert_eq!(
+        noted,
+        [
+            ("Claim: reference to Condition about another patient", 1),
+            ("Claim: reference to Encounter about another patient", 1),
+            ("Encounter: reference to Condition about another patient", 1),
+            ("MedicationRequest: reference to Condition about another patient", 1),
+            ("MedicationRequest: reference to Encounter about another patient", 1),
+        ]
+    );
+    assert_eq!(left(&import, "Encounter.diagnosis: condition not found"), 0);
+}
