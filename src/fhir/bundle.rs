@@ -109,6 +109,11 @@ impl<'a> Bundle<'a> {
         self.resources.iter().enumerate().filter(|(_, r)| is_patient(r)).map(|(at, _)| at)
     }
 
+    /// The last second at which the whole can have been put together, where it says so.
+    pub(crate) fn written(&self) -> Option<i64> {
+        self.frame.peek_str("timestamp").and_then(dates::read).map(|at| dates::latest(&at))
+    }
+
     /// Where the resource of a name stands; the name itself when there is none.
     pub(crate) fn place_named<'n>(&'n self, name: &'n str) -> &'n str {
         self.index.named(name).and_then(|at| self.resources.get(at)).map_or(name, |resource| &resource.place)

@@ -3,8 +3,9 @@
 use crate::{
     Shared,
     bundle::{Bundle, Resource},
+    dates,
     json::Node,
-    read, references,
+    references,
 };
 use std::{
     cell::{OnceCell, RefCell},
@@ -51,14 +52,37 @@ impl<'a> Context<'a> {
         positions.into_iter().flatten().filter_map(|at| bundle.resources.get(*at))
     }
 
-    /// When the patient's last visit in the bundle began.
+    /// The patient's visits that are neither planned, cancelled nor entered in error.
+    pub(crate) fn visits(&self) -> impl Iterator<Item = &'a Resource<'a>> + use<'a> {
+        self.of_kind("Encounter").filter(|visit| took_place(visit))
+    }
+
+    /// When the last of them began that other dates of the patient reach: one that begins after everything else lies
+    /// in the future, or its date is wrong.
     pub(crate) fn last_visit(&self) -> Option<&When> {
-        let starts = || {
-            let periods =
-                self.of_kind("Encounter").filter_map(|visit| visit.node.get("period")?.get("start"));
-            periods.filter_map(|start| read::when(start).ok())
-        };
-        self.last_visit.get_or_init(|| starts().max_by_key(When::utc_seconds)).as_ref()
+        self.last_visit
+            .get_or_init(|| {
+                let dated = self.bundle.about.get(&self.patient).into_iter().flatten();
+                // a birth reaches no visit
+                let positions = dated.filter(|(kind, _)| *kind != "Patient").flat_map(|(_, at)| at);
+                let (mut latest, mut of, mut next) = (None, None, self.bundle.written());
+                for &at in positions {
+                    let date =
+                        self.bundle.resources.get(at).and_then(|resource| dates::latest_in(&resource.node));
+                    if date > latest {
+                        (next, latest, of) = (next.max(latest), date, Some(at));
+                    } else {
+                        next = next.max(date);
+                    }
+                }
+                let starts = self.visits().filter_map(|visit| {
+                    let start = dates::read(visit.node.get("period")?.peek_str("start")?)?;
+                    let others = if of == Some(visit.position) { next } else { latest.max(next) };
+                    others.is_none_or(|others| start.utc_seconds() <= others).then_some(start)
+                });
+                starts.max_by_key(When::utc_seconds)
+            })
+            .as_ref()
     }
 
     /// What a FHIR Reference names: in the bundle, contained in `from`, or among the shared resources; never what is
@@ -114,4 +138,10 @@ impl<'a> Context<'a> {
         self.note(format!("{}: {reason}", resource.kind));
         self.notes.borrow_mut().settled.insert(resource.place.clone());
     }
+}
+
+/// Whether a visit is neither planned, cancelled nor entered in error.
+pub(crate) fn took_place(visit: &Resource<'_>) -> bool {
+    let status = visit.node.peek_str("status").unwrap_or_default();
+    !matches!(status, "planned" | "cancelled" | "entered-in-error")
 }

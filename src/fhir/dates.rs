@@ -105,8 +105,23 @@ fn backwards(period: &Node<'_>) -> bool {
     start.utc_seconds() > latest(&end)
 }
 
+/// The last second that any date in it can mean.
+pub(crate) fn latest_in(node: &Node<'_>) -> Option<i64> {
+    match node.shape() {
+        Shape::Object(members) => {
+            let each = members.iter().map(|member| match member.node.peek() {
+                Some(text) if is_date(&member.name) => read(text).map(|when| latest(&when)),
+                _ => latest_in(&member.node),
+            });
+            each.max().flatten()
+        }
+        Shape::List(entries) => entries.iter().map(latest_in).max().flatten(),
+        Shape::Null | Shape::Leaf => None,
+    }
+}
+
 /// The last second that a date can mean. A day may be any zone's, the others are long enough not to mind.
-fn latest(when: &When) -> i64 {
+pub(crate) fn latest(when: &When) -> i64 {
     const DAY: i64 = 24 * 60 * 60;
     when.utc_seconds()
         + match when.precision() {

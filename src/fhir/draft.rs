@@ -5,6 +5,7 @@
 use crate::{
     Organization, Refusal, Taken,
     bundle::{Context, Resource},
+    context::took_place,
     json::Node,
     organization, read,
 };
@@ -166,9 +167,16 @@ impl<'r> Draft<'r> {
         Ok(Some(Taken { record, organization }))
     }
 
+    /// Whether it belongs to a visit that took place and says when it began.
+    pub(crate) fn has_dated_visit(&self) -> bool {
+        let visit = self.visit.filter(|visit| took_place(visit));
+        let period = visit.and_then(|visit| visit.node.get("period"));
+        period.is_some_and(|period| period.get("start").is_some())
+    }
+
     /// For what its source does not date: when its visit began, or the only visit of the patient. The note says so.
     fn start_of_visit(&mut self) -> Result<Option<When>, Refusal> {
-        let mut visits = self.cx.of_kind("Encounter");
+        let mut visits = self.cx.visits();
         let (visit, which) = match self.visit {
             Some(visit) => (Some(visit), "its visit"),
             None => (visits.next().filter(|_| visits.next().is_none()), "the patient's only visit"),

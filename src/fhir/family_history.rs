@@ -86,10 +86,10 @@ fn fate(node: &Node<'_>) -> Result<(bool, String), Refusal> {
     Ok((dead || !when.is_empty(), read::join(", ", &[&born, &age, &death])))
 }
 
-/// Files a statement about the patient's whole life that its source does not date under the last visit of the file,
-/// and says so: it is worth more than its date.
+/// Files a statement about the patient's whole life that neither its source nor its visit dates under the last visit
+/// of the file, and says so: it is worth more than its date.
 pub(crate) fn file_undated(cx: &Context<'_>, draft: &mut Draft<'_>) {
-    if draft.occurred.is_some() || draft.recorded.is_some() {
+    if draft.occurred.is_some() || draft.recorded.is_some() || draft.has_dated_visit() {
         return;
     }
     if let Some(last) = cx.last_visit() {

@@ -382,9 +382,12 @@ fn no_record_takes_anything_from_another_patients() {
     let their_visit = of_p2(json!({"resourceType": "Encounter", "id": "w", "status": "finished",
         "class": {"code": "IMP"}, "period": {"start": "2023-01-01"},
         "serviceProvider": {"display": "Hidden Clinic"}}));
-    let order = of_p1("MedicationRequest", json!({"status": "active", "intent": "order",
+    let order = of_p1(
+        "MedicationRequest",
+        json!({"status": "active", "intent": "order",
         "encounter": {"reference": "Encounter/w"}, "authoredOn": "2024-03-01",
-        "medicationCodeableConcept": {"text": "Ibuprofen"}, "reasonReference": [theirs]}));
+        "medicationCodeableConcept": {"text": "Ibuprofen"}, "reasonReference": [theirs]}),
+    );
     let claim = json!({"resourceType": "Claim", "id": "c", "status": "active", "use": "claim",
         "patient": {"reference": "Patient/p1"}, "billablePeriod": {"start": "2024-03-01"},
         "diagnosis": [{"sequence": 1, "diagnosisReference": theirs}],
@@ -395,7 +398,9 @@ fn no_record_takes_anything_from_another_patients() {
         hospital(),
         visit,
         their_visit,
-        of_p2(json!({"resourceType": "Condition", "id": "hiv", "code": {"text": "HIV"}, "recordedDate": "2023"})),
+        of_p2(
+            json!({"resourceType": "Condition", "id": "hiv", "code": {"text": "HIV"}, "recordedDate": "2023"}),
+        ),
         order,
         claim,
     ]);

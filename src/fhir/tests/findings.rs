@@ -227,3 +227,45 @@ fn a_condition_belongs_to_the_only_visit_that_lists_it() {
     let named = body!(once, Condition);
     assert_eq!((named.name.as_str(), named.code.as_str()), ("ICD-10 I10", ""), "the code is the name, once");
 }
+
+/// Where and when an allergy without a date is filed beside these visits: by the words of its note, and its date.
+fn undated(visits: &[(&str, &str, &str)], allergy: serde_json::Value) -> (String, String) {
+    let visits = visits.iter().map(|(id, status, start)| {
+        with(visit(), json!({"id": id, "status": status, "period": {"start": start}}))
+    });
+    let measured = json!({"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "Na"},
+        "subject": {"reference": "Patient/p1"}, "effectiveDateTime": "2024-03-01", "valueInteger": 140});
+    let patient = with(patient(), json!({"birthDate": "1970-08-12"}));
+    let allergy = with(about_p1("AllergyIntolerance", json!({"code": {"text": "Latex"}})), allergy);
+    let import = import([patient, hospital(), measured, allergy].into_iter().chain(visits));
+    let records = &import.patients[0].records;
+    let found = records.iter().find(|taken| matches!(taken.record.body, Body::Allergy(_))).unwrap();
+    let (_, place) = found.record.note.split_once("filed at ").unwrap();
+    (place.to_owned(), found.record.occurred.to_string())
+}
+
+#[test]
+fn what_is_undated_is_filed_at_a_visit_that_took_place() {
+    let first = ("v", "finished", "2023-05-02");
+    let second = ("w", "finished", "2024-03-01T10:00:00+01:00");
+    let last = |date: &str| ("the last visit of its file.".to_owned(), date.to_owned());
+    assert_eq!(undated(&[first, second], json!({})), last(second.2));
+    for status in ["planned", "cancelled", "entered-in-error"] {
+        assert_eq!(undated(&[first, (second.0, status, second.2)], json!({})), last(first.2), "{status}");
+    }
+    // nothing else in the file reaches the year 2204
+    assert_eq!(undated(&[first, second, ("x", "finished", "2204-03-01")], json!({})), last(second.2));
+    // a file of visits alone: the only one is the best there is
+    let only = ("the start of the patient's only visit.".to_owned(), "2025-01-01".to_owned());
+    assert_eq!(undated(&[("v", "finished", "2025-01-01")], json!({})), only);
+}
+
+#[test]
+fn what_is_undated_is_filed_at_its_own_visit_first() {
+    let own = json!({"encounter": {"reference": VISIT}});
+    let (first, second) = (("v", "finished", "2023-05-02"), ("w", "finished", "2024-03-01"));
+    let at_own = ("the start of its visit.".to_owned(), first.2.to_owned());
+    assert_eq!(undated(&[first, second], own.clone()), at_own);
+    let (place, date) = undated(&[("v", "planned", "2025-05-02"), second], own);
+    assert_eq!((place.as_str(), date.as_str()), ("the last visit of its file.", second.2));
+}

@@ -124,7 +124,7 @@ fn what_has_no_date_is_filed_at_its_visit_and_says_so() {
     let record = record(&[&undated]);
     assert_eq!(record.occurred.as_str(), "2024-03-01T09:00:00+01:00");
     assert!(record.note.contains("Not dated at the source"), "{}", record.note);
-    let second = r#"{"resourceType": "Encounter", "id": "w", "status": "planned", "subject": {"reference": "Patient/p"},
+    let second = r#"{"resourceType": "Encounter", "id": "w", "status": "finished", "subject": {"reference": "Patient/p"},
         "class": {"code": "AMB"}, "period": {"start": "2025-01-01"}}"#;
     let nowhere = undated.replace(r#""encounter": {"reference": "Encounter/v"},"#, "");
     let left = import(&[&nowhere, second]).unwrap().left;
