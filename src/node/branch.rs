@@ -1,10 +1,13 @@
 //! What the requests and the background tasks of one running node share.
 
 use crate::{
-    Clock, api::sessions::Sessions, application::ChainApplication, settings::Limits, verified::Verified,
+    Clock,
+    api::{body::BodyRoom, sessions::Sessions},
+    application::ChainApplication,
+    settings::Limits,
+    verified::Verified,
 };
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use wardline_crypto::{AgreementKey, Digest, SearchKey, SigningKey};
 use wardline_ledger::{BranchId, Chain};
 use wardline_store::Vault;
@@ -31,12 +34,9 @@ pub(crate) struct Branch {
     pub sessions: Sessions,
     /// Shared with both chains.
     pub verified: Arc<Verified>,
-    /// Room for request bodies, in units of [`BODY_UNIT`] bytes.
-    pub bodies: Arc<Semaphore>,
+    /// Room in memory for request bodies.
+    pub bodies: BodyRoom,
 }
-
-/// Bytes of one permit of [`Branch::bodies`].
-pub(crate) const BODY_UNIT: usize = 1024;
 
 /// A chain that this node runs: the ledger's side and the engine's.
 pub(crate) struct RunningChain {

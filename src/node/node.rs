@@ -1,10 +1,10 @@
 //! Start and stop of a node.
 
 use crate::{
-    api::{router::router, server, sessions::Sessions},
+    api::{body::BodyRoom, router::router, server, sessions::Sessions},
     application::{ApplicationSettings, ChainApplication, OpenError},
     audit,
-    branch::{BODY_UNIT, Branch, RunningChain},
+    branch::{Branch, RunningChain},
     mirror::{self, Mirror},
     secrets::SecretsError,
     settings::NodeSettings,
@@ -19,7 +19,7 @@ use std::{
 };
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
 use tokio_rustls::TlsAcceptor;
@@ -256,7 +256,7 @@ fn open(settings: NodeSettings) -> Result<Opened, StartError> {
         limits: settings.limits,
         sessions: Sessions::default(),
         verified,
-        bodies: Arc::new(Semaphore::new(settings.limits.body_bytes.div_ceil(BODY_UNIT))),
+        bodies: BodyRoom::new(&settings.limits),
     };
     Ok(Opened { branch, engine, carried, tls })
 }

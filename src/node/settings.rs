@@ -33,8 +33,10 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at a time from one address.
     pub connections_per_address: usize,
-    /// Bytes of request bodies in memory at a time.
-    pub body_bytes: usize,
+    /// Bytes of request bodies up to 1 MiB in memory at a time.
+    pub small_body_bytes: usize,
+    /// The same of larger ones; the largest that a route takes must fit.
+    pub large_body_bytes: usize,
     /// How long a stop waits for requests that are being answered.
     pub stop: Duration,
     /// The audit log's root goes to the main chain when this many entries are new …
@@ -54,7 +56,8 @@ impl Default for Limits {
             stalled_answer: Duration::from_secs(20),
             connections: 1024,
             connections_per_address: 512,
-            body_bytes: 64 * 1024 * 1024,
+            small_body_bytes: 16 * 1024 * 1024,
+            large_body_bytes: 48 * 1024 * 1024,
             stop: Duration::from_secs(2),
             audit_entries: 256,
             audit_after_s: 60,

@@ -11,7 +11,8 @@ use axum::http::HeaderMap;
 use std::{sync::Arc, time::Duration};
 use wardline_crypto::{Domain, Signature};
 use wardline_ledger::{
-    Canonical, Chain, Grant, GrantError, NetworkPolicy, StaffEntry, StateUnavailable, StateView, state,
+    BranchId, Canonical, Chain, Grant, GrantError, NetworkPolicy, StaffEntry, StateUnavailable, StateView,
+    state,
 };
 use wardline_policy::{Decision, Operation, Purpose, RecordKind, Roles};
 use wardline_wire::{Base64, RequestLine, header_name};
@@ -77,10 +78,22 @@ impl Claim {
         }
     }
 
-    /// Checks the grant by the state at this node's own height, before anything dear is done for the asker.
-    pub async fn check_grant(&self, branch: &Arc<Branch>, chain: Chain) -> Result<(), ApiError> {
+    /// Checks the grant by the state at this node's own height, and that whoever gave it may do `operation` where the
+    /// route alone says which, before anything dear is done for the asker.
+    pub async fn check_grant(
+        &self,
+        branch: &Arc<Branch>,
+        chain: Chain,
+        operation: Option<Operation>,
+    ) -> Result<(), ApiError> {
         let (branch, grant) = (Arc::clone(branch), self.grant.clone());
-        blocking(move || standing(&branch, chain, &grant).map(drop)).await
+        blocking(move || {
+            let standing = standing(&branch, chain, &grant)?;
+            let Some(operation) = operation else { return Ok(()) };
+            let decision = wardline_policy::decide(&standing.asks(operation, branch.id));
+            if decision.allowed { Ok(()) } else { Err(ApiError::Forbidden(decision)) }
+        })
+        .await
     }
 
     /// Checks the request's signature and number, and the grant again, as the body may have taken its time.
@@ -213,6 +226,18 @@ fn standing(branch: &Branch, chain: Chain, grant: &Grant) -> Result<Standing, Ap
 }
 
 impl Standing {
+    /// The request to do an operation at `branch`, as far as it is known before its body.
+    fn asks(&self, operation: Operation, branch: BranchId) -> wardline_policy::Request {
+        wardline_policy::Request {
+            operation,
+            roles: self.staff.roles,
+            purpose: None,
+            own_branch: self.staff.branch == branch,
+            trusted_branch: self.trusted_branch,
+            kind: None,
+        }
+    }
+
     /// What a person is on the side chain, less what the main chain does not know of.
     fn narrowed_to(self, side: Self) -> Self {
         let roles =

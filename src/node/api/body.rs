@@ -1,7 +1,7 @@
 //! Request bodies: read within limits of size, time and memory, and decoded strictly.
 
 use super::error::ApiError;
-use crate::branch::{BODY_UNIT, Branch};
+use crate::{branch::Branch, settings::Limits};
 use axum::{
     body::Body,
     http::{HeaderMap, Uri, header::CONTENT_LENGTH},
@@ -9,11 +9,46 @@ use axum::{
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::OwnedSemaphorePermit,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout, timeout_at},
 };
+
+/// Bytes of one permit of a [`BodyRoom`].
+const UNIT: usize = 1024;
+/// Longer bodies are large: sealed records, and lists of them.
+const LARGE: usize = 1024 * 1024;
+
+/// Room in memory for request bodies. Large ones wait for each other, so that many at once need no more memory than
+/// one after the other; everything else has room of its own, so that no upload, however slow, holds up a search.
+pub(crate) struct BodyRoom {
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl BodyRoom {
+    /// Room as the limits say.
+    pub fn new(limits: &Limits) -> Self {
+        let room = |bytes: usize| Arc::new(Semaphore::new(bytes.div_ceil(UNIT)));
+        Self {
+            small: room(limits.small_body_bytes),
+            large: room(limits.large_body_bytes),
+            patience: limits.body_room,
+        }
+    }
+
+    /// Room for a body of at most `bytes`, in turn.
+    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
+        let room = if bytes > LARGE { &self.large } else { &self.small };
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        match timeout(self.patience, Arc::clone(room).acquire_many_owned(units)).await {
+            Ok(Ok(room)) => Ok(room),
+            _ => Err(ApiError::Busy),
+        }
+    }
+}
 
 /// A body, with its room in memory reserved until it is dropped.
 pub(crate) struct Received {
@@ -41,11 +76,7 @@ pub(crate) async fn receive(
     limit: usize,
 ) -> Result<Received, ApiError> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let units = announced.unwrap_or(limit).min(limit).div_ceil(BODY_UNIT);
-    let units = u32::try_from(units).unwrap_or(u32::MAX);
-    // Large bodies wait for each other, so that many at once need no more memory than one after the other.
-    let room = Arc::clone(&branch.bodies).acquire_many_owned(units);
-    let Ok(Ok(room)) = timeout(branch.limits.body_room, room).await else { return Err(ApiError::Busy) };
+    let room = branch.bodies.take(announced.unwrap_or(limit).min(limit)).await?;
 
     let deadline = Instant::now() + branch.limits.body;
     let mut body = Limited::new(body, limit);

@@ -80,12 +80,18 @@ async fn answer(
         return Err(ApiError::NoRoute);
     }
     body::check_length(&head.headers, route.body_limit)?;
+    // An operation that needs a purpose is decided where the lookup that gives it is read; one that touches patients
+    // is decided where a refusal goes to the audit log too.
+    let operation = match route.access {
+        Access::Needs(operation) if !decided_by_handler(route.id) => Some(operation),
+        _ => None,
+    };
     let (caller, received) = match route.access {
         Access::Public => (None, body::receive(&branch, &head.headers, body, route.body_limit).await?),
         Access::Needs(_) | Access::ByTransaction => {
             let claim = Claim::read(&head.headers)?;
             claim.reach_heights(&branch).await?;
-            claim.check_grant(&branch, chain).await?;
+            claim.check_grant(&branch, chain, operation).await?;
             let received = body::receive(&branch, &head.headers, body, route.body_limit).await?;
             let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
             let signed = Signed { method: route.method.name(), target, body: &received.bytes };
@@ -93,11 +99,8 @@ async fn answer(
         }
     };
     let call = Call { branch, path, uri: head.uri, caller, received };
-    match (route.access, &call.caller) {
-        // An operation that needs a purpose is decided where the lookup that gives it is read; one that touches
-        // patients is decided where a refusal goes to the audit log too.
-        (Access::Needs(operation), Some(caller)) if !decided_by_handler(route.id) => caller.may(operation)?,
-        _ => {}
+    if let (Some(operation), Some(caller)) = (operation, &call.caller) {
+        caller.may(operation)?;
     }
     dispatch(route.id, call).await
 }

@@ -2,15 +2,17 @@
 
 use super::{
     asker::{Ask, Running, now_s},
-    world::{INSTITUTE, patient_id},
+    world::{INSTITUTE, Session, patient_id, record_id},
 };
 use crate::{Node, StartError};
 use serde_json::json;
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     time::{Instant, timeout},
 };
+use tokio_rustls::client::TlsStream;
 use wardline_ledger::{Canonical as _, Header};
 use wardline_wire::{Access, Base64, ROUTES, RouteId, header_name};
 
@@ -198,11 +200,11 @@ async fn roles_are_enforced(running: &Running) {
     assert_eq!(running.post(1, &ward, "/v1/side/transactions", submit(&foreign)).await.1["code"], "session");
     let enrol = world.enrol(&ward, patient_id("a"));
     assert_eq!(running.post(1, &ward, "/v1/side/transactions", submit(&enrol)).await.1["code"], "forbidden");
-    let link = world.link(&ward, super::world::record_id("a"), patient_id("a"), 2);
+    let link = world.link(&ward, record_id("a"), patient_id("a"), 2);
     assert_eq!(running.post(1, &ward, "/v1/side/transactions", submit(&link)).await.1["code"], "forbidden");
     let (status, problem) = running.post(1, &ward, "/v1/main/transactions", submit(&link)).await;
     assert_eq!((status, &problem["code"]), (400, &"field".into()), "the wrong chain");
-    let unknown = world.link(&ward, super::world::record_id("a"), patient_id("nobody"), 1);
+    let unknown = world.link(&ward, record_id("a"), patient_id("nobody"), 1);
     let (status, problem) = running.post(1, &ward, "/v1/side/transactions", submit(&unknown)).await;
     assert_eq!((status, &problem["code"]), (422, &"link.patient-unknown".into()));
     let revoke = world.revoke("patient 1");
@@ -292,6 +294,46 @@ async fn dead_and_slow_connections_are_closed() {
 
     let huge = format!("GET /v1/hello HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(40_000));
     assert!(closes("a huge head", huge.as_bytes()).await.starts_with("HTTP/1.1 431"));
+    running.stop().await;
+}
+
+/// Begins to leave a record at branch 1 and sends nothing of it; returns with the branch's first word.
+async fn upload(running: &Running, session: &Session, length: usize) -> (TlsStream<TcpStream>, String) {
+    let target = format!("/v1/records/{}", record_id("slow"));
+    let mut head = format!("PUT {target} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n");
+    for (name, value) in running.headers(&Ask::new(1, session, "PUT", &target)).await {
+        head += &format!("{name}: {value}\r\n");
+    }
+    head += &format!("content-length: {length}\r\n\r\n");
+    let mut stream = running.connect(1).await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 64];
+    let count = stream.read(&mut answer).await.unwrap();
+    (stream, String::from_utf8_lossy(&answer[..count]).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_uploads_hold_up_nothing_but_uploads() {
+    const FILM: usize = 33 * 1024 * 1024;
+    let running = Running::start_with(&[1], |limits| limits.body_part = Duration::from_secs(30)).await;
+    let [ward, operator] = ["ward 1", "operator 1"].map(|name| running.world.session(name, now_s()));
+    let (_first, asked) = upload(&running, &ward, FILM).await;
+    assert!(asked.starts_with("HTTP/1.1 100"), "{asked}");
+    // The second waits for room that the first has; nobody else waits behind it.
+    let others = async {
+        for _ in 0..20 {
+            let terms = json!({ "transaction": "" });
+            let (status, problem) = running.post(1, &ward, "/v1/main/transactions", terms).await;
+            assert_eq!((status, &problem["code"]), (400, &"field".into()), "{problem}");
+        }
+    };
+    tokio::select! {
+        (_, refused) = upload(&running, &ward, FILM) => panic!("the others waited as long: {refused}"),
+        () = others => {}
+    }
+    // Whoever may not leave records at all takes up no room, and need not send anything to be told.
+    let (_, refused) = upload(&running, &operator, FILM).await;
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
     running.stop().await;
 }
 

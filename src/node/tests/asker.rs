@@ -1,7 +1,7 @@
 //! A really started network and a small client for it.
 
 use super::world::{Session, World, free_port};
-use crate::{Node, NodeSettings, PeerAddresses};
+use crate::{Limits, Node, NodeSettings, PeerAddresses};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -29,12 +29,19 @@ pub(crate) struct Running {
     directory: TempDir,
     addresses: BTreeMap<BranchId, PeerAddresses>,
     counter: AtomicU64,
+    /// What a test wants otherwise than the others.
+    limits: fn(&mut Limits),
     hellos: Mutex<BTreeMap<u16, Hello>>,
 }
 
 impl Running {
     /// Starts these branches of the network.
     pub async fn start(branches: &[u16]) -> Self {
+        Self::start_with(branches, |_| {}).await
+    }
+
+    /// The same with other limits than those of [`Self::settings`].
+    pub async fn start_with(branches: &[u16], limits: fn(&mut Limits)) -> Self {
         let world = World::new(now_s());
         let addresses = world
             .genesis
@@ -53,6 +60,7 @@ impl Running {
             directory,
             addresses,
             counter: AtomicU64::new(1),
+            limits,
             hellos: Mutex::default(),
         };
         for branch in branches {
@@ -79,6 +87,7 @@ impl Running {
         settings.limits.handshake = Duration::from_millis(1500);
         settings.limits.body_part = Duration::from_millis(1000);
         settings.limits.audit_entries = 5;
+        (self.limits)(&mut settings.limits);
         settings
     }
 
