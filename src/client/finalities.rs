@@ -129,8 +129,9 @@ impl Inner {
             let body = Branch::body(&FinalitiesQuery { ids, wait_ms });
             let word: Finalities =
                 branch.wait(Target::of(finality), body, held).await.map_err(|error| branch.failed(error))?;
-            self.take(branch, chain, settling, &asked, word).await?;
-            if refused {
+            let put_off = self.take(branch, chain, settling, &asked, word).await?;
+            // What is put off is final, whatever was said when it was handed in.
+            if refused && !put_off {
                 refused = false;
                 for (one, refusal) in settling.iter_mut().zip(&refusals) {
                     if one.outcome.is_none() {
@@ -141,7 +142,8 @@ impl Inner {
         }
     }
 
-    /// Takes over what the branch says of the transactions asked for, as far as it proves it.
+    /// Takes over what the branch says of the transactions asked for, as far as it proves it. Returns whether it puts
+    /// off some that are final, for which it must be asked again.
     async fn take(
         &self,
         branch: &Arc<Branch>,
@@ -149,7 +151,7 @@ impl Inner {
         settling: &mut [Settling],
         asked: &[usize],
         word: Finalities,
-    ) -> Result<(), ClientError> {
+    ) -> Result<bool, ClientError> {
         if word.outcomes.len() != asked.len() {
             return Err(branch.unverified("it left transactions out"));
         }
@@ -157,6 +159,7 @@ impl Inner {
         for block in &word.blocks {
             blocks.push(self.leaves(branch, chain, block).await?);
         }
+        let (mut some, mut put_off) = (false, false);
         let elsewhere = || branch.unverified("the transaction is not in the block it names");
         for (place, outcome) in asked.iter().zip(word.outcomes) {
             let Some(one) = settling.get_mut(*place) else { continue };
@@ -169,14 +172,19 @@ impl Inner {
                         return Err(elsewhere());
                     }
                     one.outcome = Some(Settled::Final(Final { id: one.id, height: *height, index }));
+                    some = true;
                 }
                 FinalityOutcome::Refused { code, message } => {
                     one.outcome = Some(Settled::Refused { code: clean(&code), message: clean(&message) });
                 }
+                FinalityOutcome::Later => put_off = true,
                 FinalityOutcome::Waiting | FinalityOutcome::Unknown => {}
             }
         }
-        Ok(())
+        if put_off && !some {
+            return Err(branch.unverified("it puts off every transaction that is final"));
+        }
+        Ok(put_off)
     }
 
     /// Height and leaf hashes of a block, which are those that its verified header commits to.

@@ -238,6 +238,9 @@ pub enum FinalityOutcome {
         /// Index of the transaction in the block.
         index: u32,
     },
+    /// Final in a block that this answer has no room for: to be asked for again. An answer with one of these has
+    /// transactions that are final too.
+    Later,
     Waiting,
     Unknown,
     /// It was waiting and the rules of the ledger refuse it by now.

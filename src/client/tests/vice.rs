@@ -66,6 +66,8 @@ pub(crate) enum Vice {
     SwapsCertificates,
     /// Refuses whole blocks.
     RefusesBlocks,
+    /// Says of everything that is final that it will tell later.
+    PutsOff,
     /// Names other transactions than those of the block.
     SpoilsLeaves,
 }

@@ -14,6 +14,9 @@ use wardline_wire::{
 /// How long what became final first waits for the rest of what was asked: blocks come one after the other.
 const GATHER: Duration = Duration::from_millis(40);
 
+/// Blocks of one answer: each is read and hashed whole, however little of it was asked for.
+const BLOCKS_PER_ANSWER: usize = 16;
+
 /// Refuses an empty list and one that is too long.
 pub(crate) fn check_count(field: &'static str, count: usize) -> Result<(), ApiError> {
     if (1..=BATCH_MAX).contains(&count) {
@@ -63,7 +66,7 @@ fn refusal(error: ApiError) -> SubmissionOutcome {
     SubmissionOutcome::Refused { code: problem.code, message: problem.message }
 }
 
-/// Where the transactions stand, once all of them are decided or the time is over.
+/// Where the transactions stand, once all of them are decided, the answer is full or the time is over.
 pub(crate) async fn finalities(
     branch: Arc<Branch>,
     on: Chain,
@@ -83,7 +86,8 @@ pub(crate) async fn finalities(
         let open = |outcome: &FinalityOutcome| {
             matches!(outcome, FinalityOutcome::Waiting | FinalityOutcome::Unknown)
         };
-        if !outcomes.iter().any(open) {
+        let full = outcomes.iter().any(|outcome| matches!(outcome, FinalityOutcome::Later));
+        if full || !outcomes.iter().any(open) {
             break (places, outcomes);
         }
         if !some && !outcomes.iter().all(open) {
@@ -113,12 +117,14 @@ fn look(branch: &Branch, on: Chain, ids: &[TxId]) -> Result<(Vec<u64>, Vec<Final
     for id in ids {
         outcomes.push(match application.store().find_transaction(id)? {
             Some((height, index)) => {
-                let block = *known.entry(height).or_insert_with(|| {
+                if !known.contains_key(&height) && places.len() < BLOCKS_PER_ANSWER {
+                    known.insert(height, u32::try_from(places.len()).map_err(ApiError::internal)?);
                     places.push(height);
-                    places.len() - 1
-                });
-                let block = u32::try_from(block).map_err(ApiError::internal)?;
-                FinalityOutcome::Final { block, index }
+                }
+                match known.get(&height) {
+                    Some(block) => FinalityOutcome::Final { block: *block, index },
+                    None => FinalityOutcome::Later,
+                }
             }
             None if application.is_waiting(id) => FinalityOutcome::Waiting,
             None => match application.refusal(id) {

@@ -6,6 +6,8 @@ use super::{
     world::{Session, patient_id, record_id},
 };
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::timeout;
 use wardline_crypto::{Content, Digest, MAX_PLAIN, Suite, merkle};
 use wardline_ledger::{BranchId, Canonical, Custody, Header, Receipt, RecordId};
 use wardline_policy::RecordKind;
@@ -171,6 +173,36 @@ async fn transactions(running: &Running, ward: &Session, registrar: &Session, op
     assert_eq!(answer["outcomes"][0]["state"], "unknown", "what was refused is nowhere");
     let none = json!({ "ids": [], "wait_ms": 0 });
     assert_eq!(running.post(1, ward, "/v1/side/finalities", none).await.0, 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_names_no_more_blocks_than_it_has_room_for() {
+    let running = Running::start(&[1, 2, 3, 4]).await;
+    let registrar = running.world.session("registrar 1", now_s());
+    let mut ids = Vec::new();
+    for number in 0..18 {
+        let enrol = running.world.enrol(&registrar, patient_id(&format!("in a block of its own {number}")));
+        running.make_final(1, &registrar, "side", &enrol).await;
+        ids.push(Digest::of(&enrol).to_string());
+    }
+    let ask = async |ids: &[String]| {
+        let query = json!({ "ids": ids, "wait_ms": 20_000 });
+        let (status, answer) = running.post(1, &registrar, "/v1/side/finalities", query).await;
+        assert_eq!(status, 200, "{answer}");
+        let outcomes = answer["outcomes"].as_array().unwrap().iter();
+        let states: Vec<String> =
+            outcomes.map(|outcome| outcome["state"].as_str().unwrap().to_owned()).collect();
+        (answer["blocks"].as_array().unwrap().len(), states)
+    };
+    // One that is nowhere does not hold open an answer that is full.
+    let asked = [&[Digest::ZERO.to_string()], ids.as_slice()].concat();
+    let (blocks, states) = timeout(Duration::from_secs(10), ask(&asked)).await.unwrap();
+    assert_eq!((blocks, states[0].as_str()), (16, "unknown"));
+    assert!(states[1..17].iter().all(|state| state == "final"), "{states:?}");
+    assert!(states[17..].iter().all(|state| state == "later"), "{states:?}");
+    let (blocks, states) = ask(&ids[16..]).await;
+    assert_eq!((blocks, states), (2, vec!["final".to_owned(); 2]));
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
