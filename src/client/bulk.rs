@@ -13,8 +13,10 @@ use crate::{
     keep::{Added, RecordDraft, Sealer, stopped},
     seal::FIRST_VERSION,
 };
+use futures::{Stream, StreamExt, stream};
 use std::{
     collections::{BTreeMap, VecDeque},
+    pin::pin,
     sync::{Arc, Mutex},
 };
 use tokio::{
@@ -102,36 +104,25 @@ impl Group {
             Ok(home) => home,
             Err(error) => return results.iter().map(|_| Err(error.clone())).collect(),
         };
-        let mut queue: VecDeque<(usize, NewRecord)> = records.into_iter().enumerate().collect();
+        let queue: VecDeque<(usize, NewRecord)> = records.into_iter().enumerate().collect();
         let room = Arc::new(Semaphore::new(ROOM_KIB));
+        let batches = stream::unfold(queue, |queue| self.inner.next_batch(queue, room.clone()));
         let before = Arc::new(Before::default());
-        let mut running = JoinSet::new();
-        let mut over = false;
-        while !over {
-            if running.len() < BATCHES && !queue.is_empty() {
-                let Some((batch, rest)) = self.inner.next_batch(queue, room.clone()).await else { break };
-                queue = rest;
-                let (group, home, before) = (self.clone(), home.clone(), before.clone());
-                // A task of its own goes on while the next batch is sealed.
-                running.spawn(async move { group.keep_batch(batch, &home, &before).await });
-                continue;
-            }
-            match running.join_next().await {
-                Some(Ok(batch)) => {
-                    let agreed = batch.iter().filter(|(_, outcome)| outcome.is_ok()).count();
-                    // Nobody has to listen.
-                    let _ = progress.send(agreed);
-                    for (place, outcome) in batch {
-                        if let Some(result) = results.get_mut(place) {
-                            *result = outcome;
-                        }
-                    }
+        let keep = |batch| {
+            let (group, home, before) = (self.clone(), home.clone(), before.clone());
+            async move { group.keep_batch(batch, &home, &before).await }
+        };
+        some_at_once(batches, keep, |batch: Vec<Outcome>| {
+            let agreed = batch.iter().filter(|(_, outcome)| outcome.is_ok()).count();
+            // Nobody has to listen.
+            let _ = progress.send(agreed);
+            for (place, outcome) in batch {
+                if let Some(result) = results.get_mut(place) {
+                    *result = outcome;
                 }
-                // Its records keep the failure that they began with.
-                Some(Err(_)) => {}
-                None => over = queue.is_empty(),
             }
-        }
+        })
+        .await;
         results
     }
 
@@ -300,8 +291,35 @@ impl Group {
     }
 }
 
+/// Works on some batches at once, each in a task of its own, which goes on while the next batch is made. What began is
+/// waited for, however the batches end: it may be agreed already. A task that fails has no outcome.
+pub(crate) async fn some_at_once<B, T, W>(
+    batches: impl Stream<Item = B>,
+    work: impl Fn(B) -> W,
+    mut done: impl FnMut(T),
+) where
+    T: Send + 'static,
+    W: Future<Output = T> + Send + 'static,
+{
+    let mut batches = pin!(batches.fuse());
+    let mut running = JoinSet::new();
+    loop {
+        if running.len() < BATCHES
+            && let Some(batch) = batches.next().await
+        {
+            running.spawn(work(batch));
+            continue;
+        }
+        match running.join_next().await {
+            Some(Ok(outcome)) => done(outcome),
+            Some(Err(_)) => {}
+            None => return,
+        }
+    }
+}
+
 impl Inner {
-    /// The next batch, sealed, once there is room for it; nothing when the queue is empty.
+    /// The next batch, sealed, once there is room for it; nothing when the queue is empty or sealing failed.
     async fn next_batch(
         &self,
         queue: VecDeque<(usize, NewRecord)>,

@@ -40,7 +40,8 @@ impl Inner {
         Ok(proven)
     }
 
-    async fn proven_by(
+    /// Values by one branch, at `least` or above.
+    pub(crate) async fn proven_by(
         &self,
         branch: &Arc<Branch>,
         chain: Chain,

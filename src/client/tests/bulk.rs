@@ -4,10 +4,14 @@ use super::{
     records::{allergy, enrolled, report},
     server::Net,
     vice::Vice,
+    world::TRUSTED,
 };
-use crate::{Added, ClientError, Group, NewRecord, RowState};
+use crate::{Added, ClientError, Group, NewRecord, RowState, bulk::some_at_once, finalities::Settled};
+use futures::{StreamExt, stream};
+use std::{sync::Mutex, task::Poll};
+use tokio::sync::oneshot;
 use wardline_crypto::OsEntropy;
-use wardline_ledger::{Chain, PatientId, RecordId};
+use wardline_ledger::{BranchId, Chain, PatientId, RecordId};
 use wardline_policy::Purpose;
 use wardline_record::Record;
 
@@ -124,6 +128,101 @@ async fn a_second_version_replaces_the_content_and_history_shows_it() {
     records[0].version = 4;
     let (results, _) = keep(&group, &records[..1]).await;
     assert!(matches!(&results[0], Err(ClientError::Conflict(_))), "{results:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_final_in_many_blocks_is_asked_for_again_and_not_one_by_one() {
+    let net = Net::start().await;
+    let group = net.group();
+    let patient = enrolled(&group).await;
+    let links: Vec<_> = (0..40).map(|_| group.inner.link(RecordId::draw(&mut OsEntropy), patient)).collect();
+    let singly = || net.asked(1, "/v1/side/transactions");
+    let before = singly();
+    // The second time the branch refuses each, since it is final already: in a block of its own.
+    for _ in 0..2 {
+        let settled = group.inner.settle_all(Chain::Side, &links).await;
+        assert!(settled.iter().all(|one| matches!(one, Settled::Final(_))), "{settled:?}");
+    }
+    assert_eq!(net.asked(1, "/v1/side/finalities"), 6);
+    assert_eq!(singly(), before);
+
+    // Whoever puts off everything is not asked for ever.
+    net.turn(1, Vice::PutsOff);
+    let settled = group.inner.settle_all(Chain::Side, &links).await;
+    assert!(settled.iter().all(|one| matches!(one, Settled::Final(_))), "{settled:?}");
+    assert_eq!((net.asked(1, "/v1/side/finalities"), singly() > before), (7, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_under_way_are_waited_for_when_no_more_can_be_made() {
+    let (end, ended) = oneshot::channel();
+    let (end, ended) = (Mutex::new(Some(end)), Mutex::new(Some(ended)));
+    // The first batch is not done before the batches end, as they do when sealing fails.
+    let batches = stream::iter([1]).chain(stream::poll_fn(|_| {
+        let end = end.lock().unwrap().take();
+        end.into_iter().for_each(|end| end.send(()).unwrap());
+        Poll::Ready(None)
+    }));
+    let work = |batch: usize| {
+        let ended = ended.lock().unwrap().take().unwrap();
+        async move {
+            ended.await.unwrap();
+            batch
+        }
+    };
+    let mut done = Vec::new();
+    some_at_once(batches, work, |batch| done.push(batch)).await;
+    assert_eq!(done, [1]);
+}
+
+/// A session of the same person in which branch `at` is the own one.
+fn group_at(net: &Net, at: u16) -> Group {
+    let session = net.world.session_as(BranchId(at), net.world.genesis.staff[0].roles);
+    let folder = net.folder.path().join(at.to_string());
+    Group::open(net.world.settings(&folder), net.world.genesis.clone(), session, net.world.clock.clone())
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_version_is_shown_at_every_branch_whichever_is_down() {
+    let net = Net::start().await;
+    let group = net.group();
+    let patient = enrolled(&group).await;
+    // One that is wrapped whole, one of which every branch but the home has a share.
+    let mut records = new(patient, [allergy(1), report(2)]);
+    assert_eq!(keep(&group, &records).await.1, 2);
+    let first: Vec<Vec<u8>> = stanzas(&net, &records);
+    for (record, second) in records.iter_mut().zip([allergy(11), report(12)]) {
+        (record.version, record.record) = (2, second);
+    }
+    let (results, told) = keep(&group, &records).await;
+    assert_eq!(told, 2, "{results:?}");
+    assert!(first.iter().zip(stanzas(&net, &records)).all(|(first, second)| *first != second));
+
+    for down in TRUSTED {
+        net.turn(down, Vice::Silent);
+        for at in TRUSTED.into_iter().filter(|at| *at != down) {
+            let group = group_at(&net, at);
+            let lookup = group.look_up(patient, Purpose::Treatment, "ward round").await.unwrap();
+            let history = group.history(patient, &lookup).await.unwrap();
+            assert_eq!(history.rows.len(), 2);
+            for row in &history.rows {
+                let record = records.iter().find(|record| record.id == row.record).unwrap();
+                let shown = (row.version, row.opened.as_ref());
+                assert_eq!(shown, (Some(2), Some(&record.record)), "{down} down, at {at}: {:?}", row.notes);
+            }
+        }
+        net.turn(down, Vice::None);
+    }
+}
+
+/// What every branch has of the records' keys.
+fn stanzas(net: &Net, records: &[NewRecord]) -> Vec<Vec<u8>> {
+    let at = |branch: &u16| {
+        let vault = net.servers[branch].vault.lock().unwrap();
+        records.iter().map(|record| vault[record.id.bytes()].stanza.clone()).collect::<Vec<_>>()
+    };
+    TRUSTED.iter().flat_map(at).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    sync::oneshot,
 };
 use wardline_crypto::{
     DataKey, Digest, Domain, Entropy, Held, OsEntropy, PublicKey, ReleaseContext, Signature, Stanza,
@@ -31,11 +32,13 @@ pub(crate) struct Server {
     world: Mutex<Option<Arc<World>>>,
     pub(crate) requests: Mutex<Vec<String>>,
     counters: Mutex<BTreeSet<(PublicKey, u64)>>,
+    /// Told of the next request for envelopes, and answers it once told to.
+    pub(crate) before_envelopes: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
 }
 
 #[derive(Clone)]
 pub(crate) struct Kept {
-    envelope: Vec<u8>,
+    pub(crate) envelope: Vec<u8>,
     pub(crate) stanza: Vec<u8>,
     terms: Vec<String>,
 }
@@ -67,6 +70,7 @@ impl Net {
                 world: Mutex::new(Some(world.clone())),
                 requests: Mutex::default(),
                 counters: Mutex::default(),
+                before_envelopes: Mutex::default(),
             });
             tokio::spawn(serve(listener, acceptor(&world, id), server.clone()));
             servers.insert(id, server);
@@ -214,7 +218,14 @@ impl Server {
                 let chain = if *chain == "main" { Chain::Main } else { Chain::Side };
                 self.chain(&world, chain, rest, &query, body)
             }
-            ["records", "envelopes"] => ok(&self.envelopes(&serde_json::from_slice(body).unwrap())),
+            ["records", "envelopes"] => {
+                let before = self.before_envelopes.lock().unwrap().take();
+                if let Some((told, go_on)) = before {
+                    told.send(()).unwrap();
+                    go_on.await.unwrap();
+                }
+                ok(&self.envelopes(&serde_json::from_slice(body).unwrap()))
+            }
             ["records", "keys"] => {
                 ok(&self.release_keys(&world, &grant, &serde_json::from_slice(body).unwrap()))
             }
@@ -500,6 +511,10 @@ impl Server {
                 word.outcomes.push(FinalityOutcome::Unknown);
                 continue;
             };
+            if word.blocks.len() == 16 || self.vice() == Vice::PutsOff {
+                word.outcomes.push(FinalityOutcome::Later);
+                continue;
+            }
             let height = Header::decode(&header.0).unwrap().height as usize;
             let body = world.ledger(chain).blocks[height].body.clone();
             let mut leaves: Vec<u8> =

@@ -1,21 +1,22 @@
 //! Verifying everything from the genesis, and a chain in a file, against branches that lie.
 
 use super::{
-    records::{allergy, enrolled, report},
+    records::{allergy, enrolled, keep_all, report},
     server::Net,
     vice::Vice,
     world::{EPOCH, INSTITUTE},
 };
 use crate::{
-    ClientError, Depth, ExportRequest, Group, Verdict, Verification, VerifyProgress, VerifyRequest,
-    verify_archive,
+    BadCopy, ClientError, Depth, ExportRequest, Group, NewRecord, Verdict, Verification, VerifyProgress,
+    VerifyRequest, verify_archive,
 };
 use std::{
+    collections::BTreeSet,
     io::{self, Cursor, Write},
     sync::{Arc, Mutex, atomic::Ordering},
 };
-use tokio::sync::mpsc::unbounded_channel;
-use wardline_crypto::{Digest, OsEntropy};
+use tokio::sync::{mpsc::unbounded_channel, oneshot};
+use wardline_crypto::{Digest, OsEntropy, peek};
 use wardline_ledger::{Body, BranchId, Canonical, Chain, Enrol, Link, PatientId, RecordId};
 use wardline_policy::{Role, Roles};
 
@@ -181,6 +182,55 @@ async fn copies_are_altered_lost_or_not_heard_of_and_never_good_then() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_replaced_meanwhile_accuses_nobody_and_excuses_nothing_else() {
+    let net = Net::start().await;
+    let group = net.group();
+    let patient = enrolled(&group).await;
+    let added = keep_all(&group, (1..=5).map(|day| (patient, report(day))).collect()).await;
+    let ids: Vec<RecordId> = added.into_iter().map(|added| added.unwrap().record).collect();
+    let [replaced, replaced_and_lost, replaced_and_altered, made_up, lost] = ids[..] else { panic!() };
+
+    let (told, asked) = oneshot::channel();
+    let (go_on, wait) = oneshot::channel();
+    let home = &net.servers[&1];
+    *home.before_envelopes.lock().unwrap() = Some((told, wait));
+    let meanwhile = async {
+        asked.await.unwrap();
+        let second = |(day, id): (usize, &RecordId)| NewRecord {
+            patient,
+            id: *id,
+            version: 2,
+            record: report(day + 10),
+        };
+        let (progress, _) = unbounded_channel();
+        let records = ids[..3].iter().enumerate().map(second).collect();
+        assert!(group.keep_all(records, progress).await.iter().all(Result::is_ok));
+        let mut vault = home.vault.lock().unwrap();
+        vault.remove(replaced_and_lost.bytes());
+        vault.remove(lost.bytes());
+        *vault.get_mut(replaced_and_altered.bytes()).unwrap().envelope.last_mut().unwrap() ^= 1;
+        // As the second version of this record would look; nobody agreed on one.
+        let second = vault[replaced.bytes()].envelope.clone();
+        let envelope = &mut vault.get_mut(made_up.bytes()).unwrap().envelope;
+        let object = envelope.windows(16).position(|bytes| bytes == made_up.bytes()).unwrap();
+        *envelope = second;
+        envelope[object..object + 16].copy_from_slice(made_up.bytes());
+        assert_eq!(peek(envelope).unwrap().version, 2);
+        drop(vault);
+        go_on.send(()).unwrap();
+    };
+    let other = net.group();
+    let (all, ()) = tokio::join!(verify(&net, &other, VerifyRequest::default()), meanwhile);
+    let [copies] = all.records.branches.as_slice() else { panic!("{:#?}", all.records) };
+    let named = |bad: &[BadCopy]| bad.iter().map(|bad| bad.record).collect::<BTreeSet<_>>();
+    assert_eq!(named(&copies.altered), [replaced_and_altered, made_up].into(), "{copies:#?}");
+    assert_eq!(named(&copies.lost), [lost].into(), "{copies:#?}");
+    assert_eq!((copies.good, copies.unchecked), (0, 2), "{copies:#?}");
+    assert!(copies.why.as_ref().unwrap().contains("has version 2 by now"), "{copies:#?}");
+    assert_eq!(all.main.verdict(), Verdict::Holds);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn other_heads_are_told_and_so_is_what_this_terminal_saw_before() {
     let net = grown().await;
     net.turn(3, Vice::Forks);
@@ -331,6 +381,16 @@ async fn a_part_of_a_chain_is_proven_and_not_called_replayed() {
     assert_eq!((report.height, report.transactions), (6, [("enrol", 4)].into()), "up to the last body");
     let whole = check(&net, &export(&net, Chain::Side, 1, Some(6)).await).unwrap();
     assert_eq!((whole.verdict(), whole.depth, whole.height), (Verdict::Holds, Some(Depth::Replay), 6));
+
+    // Lines without end that cost nothing, and wait for a certificate that never comes.
+    let mut endless = file.split_inclusive(|byte| *byte == b'\n').take(2).collect::<Vec<_>>().concat();
+    for height in 1..3 {
+        let line = format!(r#"{{"height":{height},"header":"","body":null,"certificate":null}}"#);
+        endless.extend([line.as_bytes(), b"\n"].concat());
+    }
+    let fault = check(&net, &endless).unwrap().faults.remove(0);
+    assert_eq!(fault.height, 1);
+    assert!(fault.what.contains("header is not one"), "{fault:?}");
 
     let (progress, _) = unbounded_channel();
     let request = ExportRequest { chain: Chain::Side, from: 0, to: Some(10), branch: None };

@@ -21,7 +21,7 @@ use std::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 use wardline_crypto::{Digest, Hasher};
-use wardline_ledger::{Canonical, Chain, Genesis, StateProof, ends_epoch, light};
+use wardline_ledger::{Canonical, Chain, Genesis, Header, StateProof, ends_epoch, light};
 use wardline_policy::Operation;
 use wardline_wire::{Base64, text};
 
@@ -33,6 +33,8 @@ const VERSION: u32 = 1;
 const LINE_MAX: u64 = 4 * 1024 * 1024;
 /// Most bytes of blocks that wait for a certificate while a file is read.
 const WAITING_MAX: usize = 256 * 1024 * 1024;
+/// What keeping a block costs beside its bytes.
+const BLOCK_COST: usize = 256;
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
@@ -397,7 +399,12 @@ impl Reading<'_> {
             if block.body.is_some() != self.check.needs_body(height) {
                 return Err(self.fault("its body is missing, or is there and should not be"));
             }
-            self.waiting += block.body.as_ref().map_or(0, |body| body.0.len()) + block.header.0.len();
+            // Kept until a certificate comes, so nothing that can be no header is.
+            if let Err(error) = Header::decode(&block.header.0) {
+                return Err(self.fault(format!("its header is not one: {error}")));
+            }
+            let size = |bytes: &Option<Base64>| bytes.as_ref().map_or(0, |bytes| bytes.0.len());
+            self.waiting += BLOCK_COST + block.header.0.len() + size(&block.body) + size(&block.certificate);
             if self.waiting > WAITING_MAX {
                 return Err(self.fault("too many blocks without a certificate"));
             }

@@ -1,6 +1,7 @@
 //! Sealed records against the pointers of a replayed main chain: every copy that was asked for, hashed here.
 //!
-//! It must not open anything: size and SHA-256 are all that a pointer says.
+//! It must not open anything: size and SHA-256 are all that a pointer says. A branch gives what its own state names, so
+//! a record that is replaced meanwhile is another one than was asked for; whether it was is proven, not believed.
 
 use super::{Verdict, VerifyProgress, millis};
 use crate::{
@@ -16,9 +17,9 @@ use std::{
     time::Instant,
 };
 use tokio::sync::mpsc::UnboundedSender;
-use wardline_crypto::Digest;
-use wardline_ledger::{BranchId, RecordEntry, RecordId};
-use wardline_wire::{Base64, Envelopes, EnvelopesQuery, RouteId};
+use wardline_crypto::{Digest, peek};
+use wardline_ledger::{BranchId, Canonical, Chain, Key, RecordEntry, RecordId};
+use wardline_wire::{Base64, Envelopes, EnvelopesQuery, KEYS_PER_REQUEST_MAX, RouteId};
 
 /// Branches that are asked at once: each has one page of sealed records in memory.
 const AT_ONCE: usize = 4;
@@ -51,7 +52,7 @@ pub struct Copies {
     pub lost: Vec<BadCopy>,
     /// Copies that it does not have and never signed for.
     pub absent: u64,
-    /// Copies that it was not heard about.
+    /// Copies that it was not heard about, or that were replaced by a newer version meanwhile.
     pub unchecked: u64,
     /// Why not, for people.
     pub why: Option<String>,
@@ -94,6 +95,13 @@ pub(super) struct Kept {
     pub(super) id: RecordId,
     pub(super) entry: RecordEntry,
     pub(super) holders: Vec<BranchId>,
+}
+
+/// A copy that is not as the replayed chain says, and may be right all the same: of a newer version.
+struct Doubt {
+    bad: BadCopy,
+    /// Version and SHA-256 of what was given instead, if anything was.
+    given: Option<(u32, Digest)>,
 }
 
 struct Tally<'a> {
@@ -142,7 +150,7 @@ pub(super) async fn compare(
     let tally = Tally { done: Mutex::new(0), of, progress };
     let holders: Arc<BTreeMap<RecordId, Vec<BranchId>>> =
         Arc::new(kept.iter().map(|one| (one.id, one.holders.clone())).collect());
-    let asking = known.into_iter().map(|(branch, wanted)| copies_of(branch, wanted, &holders, &tally));
+    let asking = known.into_iter().map(|(branch, wanted)| copies_of(inner, branch, wanted, &holders, &tally));
     let mut branches: Vec<Copies> = stream::iter(asking).buffered(AT_ONCE).try_collect().await?;
     branches.extend(gone.into_iter().map(|(branch, count)| Copies {
         branch: inner.name_of(branch),
@@ -171,6 +179,7 @@ fn wanted(one: &Kept) -> Wanted {
 
 /// One branch's copies, a page at a time. After a page without an answer the rest is not asked for.
 async fn copies_of(
+    inner: &Inner,
     branch: Arc<Branch>,
     wanted: Vec<Wanted>,
     holders: &Arc<BTreeMap<RecordId, Vec<BranchId>>>,
@@ -196,11 +205,13 @@ async fn copies_of(
         };
         let done = count(page.len());
         let (id, holders) = (branch.participant.id, holders.clone());
-        copies = heavy(move || judge(copies, id, &page, &envelopes, &holders)).await?;
+        let doubts;
+        (copies, doubts) = heavy(move || judge(copies, id, &page, &envelopes, &holders)).await?;
+        resolve(inner, &branch, doubts, &mut copies).await;
         left -= done;
         tally.add(done);
     }
-    copies.unchecked = left;
+    copies.unchecked += left;
     tally.add(left);
     Ok(copies)
 }
@@ -211,25 +222,62 @@ fn judge(
     page: &[Wanted],
     envelopes: &[Option<Base64>],
     holders: &BTreeMap<RecordId, Vec<BranchId>>,
-) -> Copies {
+) -> (Copies, Vec<Doubt>) {
+    let mut doubts = Vec::new();
     for (one, envelope) in page.iter().zip(envelopes) {
         let bad = |what: String| BadCopy { record: one.record, version: one.version, what };
-        match envelope {
-            None if holders.get(&one.record).is_some_and(|holders| holders.contains(&branch)) => {
-                copies.lost.push(bad("it signed a receipt for it and does not have it".to_owned()));
+        let Some(Base64(envelope)) = envelope else {
+            if holders.get(&one.record).is_some_and(|holders| holders.contains(&branch)) {
+                let bad = bad("it signed a receipt for it and does not have it".to_owned());
+                doubts.push(Doubt { bad, given: None });
+            } else {
+                copies.absent += 1;
             }
-            None => copies.absent += 1,
-            Some(envelope) if u32::try_from(envelope.0.len()) != Ok(one.size) => {
-                copies.altered.push(bad(format!("{} bytes instead of {}", envelope.0.len(), one.size)));
+            continue;
+        };
+        let pointer = Digest::of(envelope);
+        let bad = if u32::try_from(envelope.len()) != Ok(one.size) {
+            bad(format!("{} bytes instead of {}", envelope.len(), one.size))
+        } else if pointer != one.pointer {
+            bad("its SHA-256 is not the chain's pointer".to_owned())
+        } else {
+            copies.good += 1;
+            copies.bytes += u64::from(one.size);
+            continue;
+        };
+        match peek(envelope) {
+            Ok(header) if header.version > one.version => {
+                doubts.push(Doubt { bad, given: Some((header.version, pointer)) });
             }
-            Some(envelope) if Digest::of(&envelope.0) != one.pointer => {
-                copies.altered.push(bad("its SHA-256 is not the chain's pointer".to_owned()));
-            }
-            Some(_) => {
-                copies.good += 1;
-                copies.bytes += u64::from(one.size);
+            _ => copies.altered.push(bad),
+        }
+    }
+    (copies, doubts)
+}
+
+/// Counts a copy as not checked where the branch proves that the main chain has a newer version by now, and gave just
+/// that one or had none of it; as bad where it does not.
+async fn resolve(inner: &Inner, branch: &Arc<Branch>, doubts: Vec<Doubt>, copies: &mut Copies) {
+    for doubts in doubts.chunks(KEYS_PER_REQUEST_MAX) {
+        let keys: Vec<Vec<u8>> = doubts.iter().map(|doubt| Key::Record(doubt.bad.record).bytes()).collect();
+        // Its own state, which it answered from: another branch may be behind it.
+        let proven = inner.proven_by(branch, Chain::Main, &keys, 0).await;
+        let values = proven.map(|(_, values)| values).unwrap_or_default();
+        let entries = values.into_iter().map(|value| RecordEntry::decode(&value?).ok());
+        for (Doubt { bad, given }, entry) in doubts.iter().zip(entries.chain(std::iter::repeat(None))) {
+            let newer = entry.filter(|entry| {
+                entry.version > bad.version
+                    && given.is_none_or(|given| given == (entry.version, entry.pointer))
+            });
+            match (newer, given) {
+                (Some(entry), _) => {
+                    copies.unchecked += 1;
+                    let why = || format!("record `{}` has version {} by now", bad.record, entry.version);
+                    copies.why.get_or_insert_with(why);
+                }
+                (None, Some(_)) => copies.altered.push(bad.clone()),
+                (None, None) => copies.lost.push(bad.clone()),
             }
         }
     }
-    copies
 }
