@@ -370,7 +370,8 @@ fn nobody_is_taken_for_another_and_nobody_twice() {
     };
     let one = bundle("cough", "1.00").replace("IMP-77041", "IMP-88001");
     assert_eq!(import(&one).1, "imported");
-    let links = || demo.json("supervisor", &[&["visits", "IMP-88001"], &WHY[..]].concat())["links"].clone();
+    let links =
+        || demo.json("supervisor", &[&["visits", "IMP-88001 Zofia"], &WHY[..]].concat())["links"].clone();
     assert_eq!(links(), 3);
 
     // the same name and number with another birth date: a corrected one, or somebody else?
@@ -393,6 +394,25 @@ fn nobody_is_taken_for_another_and_nobody_twice() {
         "identifier":[{"system":"urn:example:mrn","value":"IMP-88001"}],"name":[{"family":"X"}]}},"#,
     );
     assert_eq!(import(&twins).2, "two patients of this bundle have the same number");
+
+    // the same ids from another server are other records
+    let elsewhere = one.replace(r#"{"resource":{"#, r#"{"fullUrl":"FULL","resource":{"#);
+    let mut full = String::new();
+    for (part, type_and_id) in elsewhere.split("FULL").zip([
+        "Patient/p-77",
+        "Organization/o-1",
+        "Encounter/e-1",
+        "Encounter/e-2",
+        "Claim/c-1",
+        "",
+    ]) {
+        full += part;
+        if !type_and_id.is_empty() {
+            full += &format!("https://two.example/fhir/{type_and_id}");
+        }
+    }
+    assert_eq!(import(&full).1, "imported");
+    assert_eq!(links(), 6);
 
     // one import at a time
     let running = File::options().append(true).open(demo.dir.join("console/import/running")).unwrap();

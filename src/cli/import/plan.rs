@@ -23,8 +23,8 @@ pub struct Known {
     closed: Option<RowState>,
 }
 
-/// A resource as its source names it: the patient there, and its id.
-type Origin = (String, String);
+/// A resource as its source names it: the server, the patient there, and its id.
+type Origin = (String, String, String);
 
 struct Existing {
     version: u32,
@@ -84,8 +84,8 @@ fn corrected_by(record: &Record) -> Option<RecordId> {
 
 /// What a record was made from, the leading resource first.
 fn origins(source: &Source) -> impl Iterator<Item = Origin> {
-    let subject = source.subject.to_string();
-    source.ids.iter().map(move |id| (subject.clone(), id.to_string()))
+    let (server, subject) = (source.server.to_string(), source.subject.to_string());
+    source.ids.iter().map(move |id| (server.clone(), subject.clone(), id.to_string()))
 }
 
 /// What is to be done for one patient.
@@ -154,6 +154,7 @@ pub fn plan(
         met.extend(corrected);
         let drawn = RecordId::from_bytes(ids.id(&[
             id.bytes(),
+            source.server.as_bytes(),
             source.subject.as_bytes(),
             source.ids.first().map_or(&[][..], |leading| leading.as_bytes()),
             corrected.as_ref().map_or(&[][..], |corrected| corrected.bytes()),
