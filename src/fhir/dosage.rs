@@ -60,8 +60,27 @@ pub(crate) fn dosage(node: &Node<'_>) -> Result<Dosage, Refusal> {
 
 /// The free text, where it says more than the measured dose does: "1 mg" is "1.0 mg".
 pub(crate) fn beyond<'t>(told: &'t str, measured: &str) -> &'t str {
-    let bare = |words: &str| words.replace(' ', "").replace(".0", "").to_lowercase();
     if bare(told) == bare(measured) { "" } else { told }
+}
+
+/// Lower case without the spaces between numbers and words and without a whole number's ".0"; every other digit, and
+/// what keeps two numbers apart, stays.
+fn bare(words: &str) -> String {
+    let digit = |c: char| c.is_ascii_digit();
+    let mut bare = String::with_capacity(words.len());
+    let mut rest = words.chars();
+    while let Some(c) = rest.next() {
+        let after_digit = bare.ends_with(digit);
+        let fraction = rest.as_str().strip_prefix('0');
+        match c {
+            '.' if after_digit && fraction.is_some_and(|after| !after.starts_with(digit)) => {
+                rest.next();
+            }
+            c if c.is_whitespace() && !(after_digit && rest.as_str().starts_with(digit)) => {}
+            c => bare.extend(c.to_lowercase()),
+        }
+    }
+    bare
 }
 
 /// The doses and rates of a Dosage: "85 mg, 42.5 mg per h".
@@ -188,16 +207,18 @@ fn meals(repeat: &Node<'_>) -> String {
     words.join(", ")
 }
 
-/// The way into the body by its code (SNOMED CT, EDQM, HL7 v3) or, failing that, its word; and the source's words where
-/// it is none of ours.
+/// The way into the body by its code (SNOMED CT, EDQM, HL7 v3) or, failing that, its word; and the source's words
+/// unless a code, or that one word, says it all.
 pub(crate) fn route(node: &Node<'_>) -> (Option<Route>, String) {
     let coded = node.list("coding").iter().find_map(|coding| coded_route(coding.peek_str("code")?));
     let words = read::words(node);
-    match coded.or_else(|| named_route(&words)) {
-        Some(route) => {
-            node.skip("coding");
-            (Some(route), String::new())
-        }
+    if coded.is_some() {
+        node.skip("coding");
+        return (coded, String::new());
+    }
+    match named_route(&words) {
+        Some(route) if words.eq_ignore_ascii_case(route.name()) => (Some(route), String::new()),
+        Some(route) => (Some(route), words.to_string()),
         None if words.is_empty() => (None, String::new()),
         None => (Some(Route::Other), words.to_string()),
     }
@@ -222,7 +243,54 @@ fn coded_route(code: &str) -> Option<Route> {
     })
 }
 
+/// The only route that the words name: whole words, since "femoral" is not oral, and none that they exclude.
 fn named_route(words: &str) -> Option<Route> {
     let words = words.to_lowercase();
-    Route::ALL.iter().copied().find(|&route| route != Route::Other && words.contains(route.name()))
+    let words: Vec<&str> = words.split(|c: char| !c.is_alphanumeric()).collect();
+    if words.iter().any(|word| matches!(*word, "no" | "non" | "not")) {
+        return None;
+    }
+    let mut named =
+        Route::ALL.iter().filter(|&&route| route != Route::Other && words.contains(&route.name()));
+    named.next().copied().filter(|_| named.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_text_with_the_same_numbers_says_no_more() {
+        for (told, measured) in
+            [("5 mg", "5.0 mg"), ("1.0MG", "1 mg"), ("10 mg", "10 mg"), ("2.5 ml", "2.5 ml")]
+        {
+            assert_eq!(beyond(told, measured), "", "{told}");
+        }
+        for (told, measured) in [
+            ("15 mg", "1.05 mg"),
+            ("1.05 mg", "15 mg"),
+            ("1.00 mg", "10 mg"),
+            ("5 10 mg", "510 mg"),
+            ("10 mg", "1 mg"),
+        ] {
+            assert_eq!(beyond(told, measured), told, "{measured}");
+        }
+    }
+
+    #[test]
+    fn a_route_is_named_by_whole_words() {
+        for (words, route) in [
+            ("Oral", Some(Route::Oral)),
+            ("Oral use", Some(Route::Oral)),
+            ("intravenous (peripheral)", Some(Route::Intravenous)),
+            ("femoral nerve block", None),
+            ("temporal", None),
+            ("oral or rectal", None),
+            ("not oral", None),
+            ("other", None),
+            ("", None),
+        ] {
+            assert_eq!(named_route(words), route, "{words}");
+        }
+    }
 }
