@@ -220,7 +220,7 @@ fn one(node: &Node<'_>, test: &str, code: Text) -> Result<Measurement, Refusal> 
     }
     for range in node.list("referenceRange").iter().map(|range| reference_range(range, &amount.unit)) {
         let first = measurement.low.is_none() && measurement.high.is_none() && measurement.range.is_empty();
-        match (first, range.ends) {
+        match (first && range.usual, range.ends) {
             (true, Some(ends)) => {
                 (measurement.low, measurement.high) = ends;
                 notes.push(labelled("range", &range.whom));
@@ -274,6 +274,8 @@ fn interpreted(node: &Node<'_>) -> (Option<Flag>, String) {
 
 /// A reference range.
 struct Range {
+    /// Whether it is the one that a value is compared with: normal, or nothing said; not critical or therapeutic.
+    usual: bool,
     /// All of it in words.
     words: String,
     /// For whom it is: "for adults".
@@ -283,6 +285,8 @@ struct Range {
 }
 
 fn reference_range(node: &Node<'_>, unit: &str) -> Range {
+    let codings = node.get("type").map(|kind| kind.list("coding")).unwrap_or_default();
+    let normal = codings.iter().any(|coding| coding.peek_str("code") == Some("normal"));
     let kind = fixed(node, "type");
     let told = read::line_at(node, "text");
     let people = read::words_of_each(node.list("appliesTo"));
@@ -294,14 +298,15 @@ fn reference_range(node: &Node<'_>, unit: &str) -> Range {
         Some(_) => None,
         None => Some(None),
     };
-    // A critical or a therapeutic range is not what the value is compared with.
-    let usual = kind.is_empty() || kind.to_lowercase().starts_with("normal");
+    let usual = normal || kind.is_empty() || kind.to_lowercase().starts_with("normal");
     let ends = exact(end("low")).zip(exact(end("high")));
-    let label = if told.is_empty() { kind } else { told };
+    // Its own text says more than "normal"; but without its type another range would pass for a normal one.
+    let kind = if usual && !told.is_empty() || told.contains(kind.as_str()) { "" } else { kind.as_str() };
     Range {
-        words: read::join(" ", &[&label, &range(node), &whom]),
+        usual,
+        words: read::join(" ", &[kind, &told, &range(node), &whom]),
         whom,
-        ends: ends.filter(|(low, high)| usual && (low.is_some() || high.is_some())),
+        ends: ends.filter(|(low, high)| low.is_some() || high.is_some()),
     }
 }
 

@@ -110,6 +110,29 @@ fn a_range_in_another_unit_or_in_words_stays_words() {
 }
 
 #[test]
+fn only_a_usual_range_is_what_a_value_is_compared_with() {
+    let range = |ranges: &str| {
+        let measured = measured(&format!(
+            r#""code": {{"text": "x"}}, "valueQuantity": {{"value": 1, "unit": "mg/L"}}, "referenceRange": [{ranges}]"#
+        ));
+        let end = |end: Option<wardline_record::Decimal>| end.map(|end| end.to_string()).unwrap_or_default();
+        (end(measured.low), end(measured.high), measured.range.to_string(), measured.note.to_string())
+    };
+    let told = |low: &str, high: &str, range: &str, note: &str| {
+        (low.to_owned(), high.to_owned(), range.to_owned(), note.to_owned())
+    };
+    let therapeutic = r#"{"low": {"value": 10}, "high": {"value": 20}, "type": {"coding": [{"code": "therapeutic", "display": "Therapeutic Desired Level"}]}}"#;
+    let critical = r#"{"text": "below 2", "type": {"text": "critical"}}"#;
+    let german = r#"{"low": {"value": 3}, "type": {"text": "Referenz", "coding": [{"code": "normal"}]}}"#;
+    assert_eq!(range(therapeutic), told("", "", "", "Therapeutic Desired Level 10 to 20"));
+    assert_eq!(range(critical), told("", "", "", "critical below 2"));
+    assert_eq!(
+        range(&[critical, therapeutic, german].join(",")),
+        told("3", "", "", "critical below 2; Therapeutic Desired Level 10 to 20")
+    );
+}
+
+#[test]
 fn components_are_measurements_of_their_own() {
     let pressure = observation(
         "bp",
