@@ -40,13 +40,18 @@ fn sections(node: &Node<'_>, blocks: &mut Vec<String>) {
     }
 }
 
-/// XHTML as plain text: a line for each block, `- ` before the entries of a list, two spaces between cells.
+/// XHTML as plain text: a line for each block, `- ` before the entries of a list, two spaces between cells. Some sources
+/// do not escape: a `<` that begins no tag is text.
 fn plain(xhtml: &str) -> String {
     let mut text = String::with_capacity(xhtml.len());
     let mut rest = xhtml;
-    while let Some((before, tag)) = rest.split_once('<') {
+    while let Some((before, after)) = rest.split_once('<') {
         text.push_str(&unescaped(before));
-        let (tag, after) = tag.split_once('>').unwrap_or_default();
+        let Some((tag, after)) = tag(after) else {
+            text.push('<');
+            rest = after;
+            continue;
+        };
         let closes = tag.starts_with('/');
         let name = tag.trim_start_matches('/').split([' ', '\t', '\n', '/']).next().unwrap_or_default();
         match name {
@@ -62,6 +67,14 @@ fn plain(xhtml: &str) -> String {
     text.push_str(&unescaped(rest));
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "-");
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The inside of a tag, and what follows it. No tag holds another `<`: looking no further keeps time in proportion.
+fn tag(after: &str) -> Option<(&str, &str)> {
+    let begins = after.starts_with(|c: char| c.is_alphabetic() || matches!(c, '/' | '!'));
+    let end = after.find(['<', '>']).filter(|_| begins)?;
+    let (tag, rest) = after.split_at_checked(end)?;
+    Some((tag, rest.strip_prefix('>')?))
 }
 
 /// Text without XML's entities and character references; what is none stays as it is.
@@ -115,7 +128,12 @@ mod tests {
             ("<div><p>One</p><p>Two<br/>Three</p></div>", "One\nTwo\nThree"),
             ("<ul><li>a</li><li>b</li></ul>", "- a\n- b"),
             ("<table><tr><td>Na</td><td>140</td></tr><tr><td>K</td><td>4</td></tr></table>", "Na  140\nK  4"),
-            ("a &unknown; b & c &#xD800; <unclosed", "a &unknown; b & c &#xD800;"),
+            ("a &unknown; b & c &#xD800; <unclosed", "a &unknown; b & c &#xD800; <unclosed"),
+            (
+                "<div>SpO2 < 90 % on air, <b>Na <130</b>, CRP <5 <p>x < y</p> BP <</div>",
+                "SpO2 < 90 % on air, Na <130, CRP <5\nx < y\nBP <",
+            ),
+            ("if a <b then <i>stop</i>", "if a <b then stop"),
             ("&#x1F600; &#128512;", "\u{1F600} \u{1F600}"),
             ("&ä; &", "&ä; &"),
             ("", ""),
