@@ -6,10 +6,9 @@ use crate::{
     dosage,
     draft::Draft,
     family_history::file_undated,
-    json::Node,
     read, value,
 };
-use wardline_record::{Body, Immunization, Route, Text};
+use wardline_record::{Body, Immunization, Text};
 
 /// A vaccine dose.
 ///
@@ -59,9 +58,16 @@ pub(crate) fn map(cx: &Context<'_>, r: &Resource<'_>) -> Result<Option<Taken>, R
     let diseases = protocols.iter().map(|applied| read::words_of_each(applied.list("targetDisease")));
     let disease = diseases.reduce(|first, next| if first.is_empty() { next } else { first });
     let (route, route_words) = node.get("route").map(dosage::route).unwrap_or_default();
-    if route == Some(Route::Other) {
-        draft.remark("Route", &route_words);
-    }
+    draft.remark("Route", &route_words);
+    let reason = read::words_at(node, "statusReason");
+    let not_given = match draft.status.as_str() {
+        "not-done" if reason.is_empty() => Text::from("not done"),
+        "not-done" => reason,
+        _ => {
+            draft.remark("Reason for the status", &reason);
+            Text::default()
+        }
+    };
     let body = Immunization {
         vaccine,
         code,
@@ -72,19 +78,10 @@ pub(crate) fn map(cx: &Context<'_>, r: &Resource<'_>) -> Result<Option<Taken>, R
         expires: read::when_at(node, "expirationDate")?,
         site: read::words_at(node, "site"),
         route,
-        not_given: not_given(node, &draft.status),
+        not_given,
         dose: Text::from(value::quantity(node, "doseQuantity")),
         reason: read::words_of_each(node.list("reasonCode")),
     };
     file_undated(cx, &mut draft);
     draft.finish(Body::from(body))
-}
-
-/// Why it was not given; "not done" where no reason is told.
-fn not_given(node: &Node<'_>, status: &str) -> Text {
-    let reason = read::words_at(node, "statusReason");
-    match status {
-        "not-done" if reason.is_empty() => Text::from("not done"),
-        _ => reason,
-    }
 }

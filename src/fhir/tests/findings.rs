@@ -269,3 +269,22 @@ fn what_is_undated_is_filed_at_its_own_visit_first() {
     let (place, date) = undated(&[("v", "planned", "2025-05-02"), second], own);
     assert_eq!((place.as_str(), date.as_str()), ("the last visit of its file.", second.2));
 }
+
+#[test]
+fn a_vaccine_is_not_given_only_where_its_status_says_so() {
+    let vaccine = |status: &str, more: serde_json::Value| {
+        let base =
+            json!({"status": status, "vaccineCode": {"text": "MMR"}, "occurrenceDateTime": "2024-03-01"});
+        taken(with(about_p1("Immunization", base), more))
+    };
+    let reason = json!({"statusReason": {"text": "documented late"}, "route": {"text": "Subcutaneous use"}});
+    let given = vaccine("completed", reason.clone());
+    let body = body!(given, Immunization);
+    assert_eq!((body.not_given.as_str(), body.route), ("", Some(Route::Subcutaneous)));
+    assert_eq!(given.record.summary(), "MMR");
+    assert!(given.record.note.contains("Reason for the status: documented late"), "{}", given.record.note);
+    // words that only resemble a route of ours are kept
+    assert!(given.record.note.contains("Route: Subcutaneous use"), "{}", given.record.note);
+    assert_eq!(body!(vaccine("not-done", reason), Immunization).not_given.as_str(), "documented late");
+    assert_eq!(body!(vaccine("not-done", json!({})), Immunization).not_given.as_str(), "not done");
+}
