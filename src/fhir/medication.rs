@@ -36,9 +36,6 @@ pub(crate) fn map_request(cx: &Context<'_>, r: &Resource<'_>) -> Result<Option<T
             draft.done_by(r, label, reference);
         }
     }
-    if node.boolean("doNotPerform") == Some(true) {
-        draft.note("NOT to be given: the order forbids it.");
-    }
     // An order is what a prescription is; a proposal or a plan is not.
     let intent = node.str("intent").unwrap_or_default();
     if !intent.ends_with("order") {
@@ -57,6 +54,7 @@ pub(crate) fn map_request(cx: &Context<'_>, r: &Resource<'_>) -> Result<Option<T
         items: items(&medicine, node.list("dosageInstruction"))?,
         indication: Text::from(reasons(cx, r, &mut draft)),
         category: fixed_each(node, "category"),
+        forbidden: node.boolean("doNotPerform") == Some(true),
         ..Prescription::default()
     };
     if let Some(dispense) = node.get("dispenseRequest") {

@@ -9,6 +9,10 @@ pub(crate) trait Kind {
     fn check(&self, checker: &mut Checker);
     /// One line for lists; what is missing leaves no trace in it.
     fn summary(&self) -> String;
+    /// Whether the summary says by itself what became of it, so that the source's status would only repeat it.
+    fn tells_outcome(&self) -> bool {
+        false
+    }
     /// Its part of the page; the record says when, by whom and where.
     fn page(&self, record: &Record, page: &mut Page);
     /// When it happened, with its end where there is one.

@@ -179,9 +179,12 @@ impl Table {
 }
 
 impl Page {
-    /// A sentence that must be read first; said after those that were stated before it.
+    /// A sentence that must be read first; said after those that were stated before it, and once.
     pub fn state(&mut self, mark: Mark, text: impl Into<String>) {
-        self.statements.push(Statement { mark, text: text.into() });
+        let statement = Statement { mark, text: text.into() };
+        if !self.statements.contains(&statement) {
+            self.statements.push(statement);
+        }
     }
 
     /// Begins a section.

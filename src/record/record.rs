@@ -183,11 +183,16 @@ impl Record {
         });
     }
 
-    /// One line for lists: what matters most, without the kind.
+    /// One line for lists: what matters most, without the kind. What its source withdrew, or what has not come to be,
+    /// or counts no more, begins with that: "WITHDRAWN: ", "NOT DONE: ", "CANCELLED: ".
     pub fn summary(&self) -> String {
-        let body = self.body.content().summary().replace('\n', " ");
+        let content = self.body.content();
+        let body = content.summary().replace('\n', " ");
         let body = if body.is_empty() { "nothing is said about it" } else { &body };
-        if self.is_withdrawn() { format!("WITHDRAWN: {body}") } else { body.to_owned() }
+        let standing = self.source.as_ref().map(Source::standing).unwrap_or_default();
+        let told = body.strip_prefix(standing).is_some_and(|rest| rest.starts_with(": "))
+            || (content.tells_outcome() && !self.is_withdrawn());
+        if told { body.to_owned() } else { join(": ", &[standing, body]) }
     }
 
     /// The record as a page, what matters first. `digest` gives the digest of a document's bytes in words: this room

@@ -52,16 +52,36 @@ impl Source {
         leading.split_once('/').map_or(leading, |(_, id)| id)
     }
 
-    /// Says what nobody may overlook: that the source took it back, or that it never came to be.
-    pub(crate) fn state(&self, page: &mut Page) {
+    /// What nobody may overlook: that the source took it back, that it has not come to be, or that it counts no more.
+    /// Empty where the status says nothing of the kind: "finished", "active". The words are those of FHIR R4.
+    pub(crate) fn standing(&self) -> &'static str {
         match self.status.as_str() {
+            "entered-in-error" => "WITHDRAWN",
+            "not-done" => "NOT DONE",
+            "not-taken" => "NOT TAKEN",
+            "stopped" => "STOPPED",
+            "cancelled" => "CANCELLED",
+            "planned" => "PLANNED",
+            "intended" => "INTENDED",
+            "on-hold" => "ON HOLD",
+            "draft" => "DRAFT",
+            "preparation" => "PREPARATION",
+            "partial" => "PARTIAL",
+            "revoked" => "REVOKED",
+            "aborted" => "ABORTED",
+            "abandoned" => "ABANDONED",
+            _ => "",
+        }
+    }
+
+    /// Says it before everything else.
+    pub(crate) fn state(&self, page: &mut Page) {
+        match self.standing() {
+            "" => {}
             _ if self.is_withdrawn() => page.state(Mark::Alarm, WITHDRAWN),
-            status @ ("cancelled" | "not-done" | "stopped" | "on-hold" | "draft" | "revoked" | "aborted"
-            | "abandoned" | "preparation" | "planned" | "partial" | "not-taken") => {
-                let status = status.replace('-', " ").to_uppercase();
-                page.state(Mark::Warning, format!("{status}: that is how it stands at its source."));
+            standing => {
+                page.state(Mark::Warning, format!("{standing}: that is how it stands at its source."));
             }
-            _ => {}
         }
     }
 

@@ -288,3 +288,83 @@ fn a_vaccine_is_not_given_only_where_its_status_says_so() {
     assert_eq!(body!(vaccine("not-done", reason), Immunization).not_given.as_str(), "documented late");
     assert_eq!(body!(vaccine("not-done", json!({})), Immunization).not_given.as_str(), "not done");
 }
+
+/// The list line and the first statement of the page of what did not happen, or counts no more.
+#[test]
+fn what_did_not_happen_never_looks_done() {
+    let medicine = json!({"text": "Morphine"});
+    let cases = [
+        (
+            of_p1("Procedure", json!({"code": {"text": "Appendectomy"}, "performedDateTime": "2024-03-01"})),
+            vec![
+                ("not-done", "NOT DONE: Appendectomy"),
+                ("stopped", "STOPPED: Appendectomy"),
+                ("completed", "Appendectomy"),
+            ],
+        ),
+        (
+            of_p1(
+                "MedicationRequest",
+                json!({"intent": "order", "authoredOn": "2024-03-01",
+                "medicationCodeableConcept": medicine}),
+            ),
+            vec![
+                ("stopped", "STOPPED: Morphine"),
+                ("cancelled", "CANCELLED: Morphine"),
+                ("active", "Morphine"),
+            ],
+        ),
+        (
+            of_p1(
+                "MedicationAdministration",
+                json!({"effectiveDateTime": "2024-03-01",
+                "medicationCodeableConcept": medicine}),
+            ),
+            vec![
+                ("not-done", "WITHHELD: Morphine"),
+                ("on-hold", "ON HOLD: Morphine"),
+                ("completed", "Morphine"),
+            ],
+        ),
+        (
+            about_p1(
+                "Immunization",
+                json!({"vaccineCode": {"text": "MMR"}, "occurrenceDateTime": "2024-03-01"}),
+            ),
+            vec![("not-done", "NOT GIVEN: MMR"), ("completed", "MMR")],
+        ),
+        (
+            about_p1(
+                "Claim",
+                json!({"use": "claim", "created": "2024-03-01", "identifier": [{"value": "R-1"}],
+                "total": {"value": 10.5, "currency": "EUR"}}),
+            ),
+            vec![("cancelled", "CANCELLED: R-1: 10.5 EUR"), ("active", "R-1: 10.5 EUR")],
+        ),
+        (
+            of_p1(
+                "Encounter",
+                json!({"class": {"code": "AMB"}, "type": [{"text": "Check-up"}],
+                "period": {"start": "2024-03-01"}}),
+            ),
+            vec![
+                ("planned", "PLANNED: Check-up"),
+                ("cancelled", "CANCELLED: Check-up"),
+                ("finished", "Check-up"),
+            ],
+        ),
+    ];
+    for (resource, expected) in cases {
+        for (status, summary) in expected {
+            let record = taken(with(resource.clone(), json!({"status": status}))).record;
+            assert_eq!(record.summary(), summary, "{status}");
+            let page = record.page(|_| String::new());
+            let first = page.statements.first().map(|first| first.text.clone()).unwrap_or_default();
+            let said = summary.split(": ").next().unwrap_or_default();
+            let happened = matches!(status, "completed" | "active" | "finished");
+            assert_eq!(happened, first.is_empty(), "{status}: {first}");
+            let told = first.starts_with(said) || status == "not-done" && first.starts_with("NOT DONE: ");
+            assert!(happened || told, "{status}: {first}");
+        }
+    }
+}

@@ -62,7 +62,10 @@ fn an_order_has_an_item_for_each_dosage() {
 fn what_forbids_or_only_proposes_is_said() {
     let forbidden = ORDER.replace(r#""intent": "order""#, r#""intent": "proposal", "doNotPerform": true"#);
     let record = record(&[&forbidden]);
-    assert!(record.note.contains("NOT to be given"), "{}", record.note);
+    assert!(prescription(&record).forbidden);
+    assert_eq!(record.summary(), "NOT TO BE GIVEN: Prednisone 40.0 mg, Prednisone 5 to 10 mg");
+    let page = record.page(|_| String::new());
+    assert!(page.statements[0].text.starts_with("NOT TO BE GIVEN: "), "{page:?}");
     assert!(record.note.contains("Intent: proposal"), "{}", record.note);
 }
 

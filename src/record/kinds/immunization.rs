@@ -68,6 +68,10 @@ impl Kind for Immunization {
         join(": ", &[given, &join(", ", &[&self.vaccine, &dose])])
     }
 
+    fn tells_outcome(&self) -> bool {
+        !self.not_given.is_empty()
+    }
+
     fn page(&self, _: &Record, page: &mut Page) {
         if !self.not_given.is_empty() {
             page.state(Mark::Warning, format!("NOT GIVEN: {}", self.not_given));

@@ -79,6 +79,10 @@ impl Kind for MedicationGiven {
         join(": ", &[&status.unwrap_or_default(), &dose])
     }
 
+    fn tells_outcome(&self) -> bool {
+        self.status.is_some_and(|status| status != Given::Given)
+    }
+
     fn page(&self, _: &Record, page: &mut Page) {
         match self.status {
             Some(Given::Given) | None => {}

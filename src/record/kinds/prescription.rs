@@ -5,7 +5,7 @@ use crate::{
     body::Kind,
     check::{Checker, limits},
     choice::{choice, fields},
-    page::{Cell, Page, Role, Table},
+    page::{Cell, Mark, Page, Role, Table},
     words::join,
 };
 
@@ -56,6 +56,8 @@ fields! {
         repeats: Option<u16>,
         /// What sort of order: "outpatient", "discharge".
         category: Text,
+        /// Whether it forbids the medicines instead of ordering them.
+        forbidden: bool,
     }
 }
 
@@ -130,10 +132,14 @@ impl Kind for Prescription {
 
     fn summary(&self) -> String {
         let names: Vec<String> = self.items.iter().map(PrescriptionItem::in_short).collect();
-        join(", ", &names.iter().map(String::as_str).collect::<Vec<_>>())
+        let names = join(", ", &names.iter().map(String::as_str).collect::<Vec<_>>());
+        join(": ", &[if self.forbidden { "NOT TO BE GIVEN" } else { "" }, &names])
     }
 
     fn page(&self, _: &Record, page: &mut Page) {
+        if self.forbidden {
+            page.state(Mark::Alarm, "NOT TO BE GIVEN: the order forbids it.");
+        }
         let mut table = Table::new([
             ("Medicine", Role::Words),
             ("Dose", Role::Words),

@@ -282,6 +282,60 @@ fn what_was_withdrawn_refuted_or_is_suspected_says_so_before_anything_else() {
 }
 
 #[test]
+fn what_did_not_happen_or_counts_no_more_says_so_first_in_lists_and_on_pages() {
+    let with_status = |status: &str, body: Body| {
+        let mut record = Record { body, ..taken_over() };
+        record.source.as_mut().unwrap().status = text(status);
+        let first = record.page(|_| String::new()).statements.first().map(|s| s.text.clone());
+        (record.summary(), first.unwrap_or_default())
+    };
+    let operation = || Body::from(Operation { procedure: text("appendectomy"), ..Operation::default() });
+    for (status, words) in [
+        ("not-done", "NOT DONE"),
+        ("not-taken", "NOT TAKEN"),
+        ("stopped", "STOPPED"),
+        ("cancelled", "CANCELLED"),
+        ("planned", "PLANNED"),
+        ("intended", "INTENDED"),
+        ("on-hold", "ON HOLD"),
+        ("draft", "DRAFT"),
+        ("preparation", "PREPARATION"),
+        ("entered-in-error", "WITHDRAWN"),
+    ] {
+        let (summary, first) = with_status(status, operation());
+        assert_eq!(summary, format!("{words}: appendectomy"));
+        assert!(first.starts_with(&format!("{words}: ")), "{status}: {first}");
+    }
+    for status in ["completed", "active", "finished", "final", "amended", "in-progress", ""] {
+        assert_eq!(with_status(status, operation()), ("appendectomy".to_owned(), String::new()), "{status}");
+    }
+    // what the fields say themselves is not said twice
+    let withheld =
+        MedicationGiven { status: Some(Given::Withheld), medicine: text("morphine"), ..Default::default() };
+    assert_eq!(with_status("not-done", withheld.clone().into()).0, "WITHHELD: morphine");
+    assert_eq!(with_status("entered-in-error", withheld.into()).0, "WITHDRAWN: WITHHELD: morphine");
+    let refused = Immunization { vaccine: text("MMR"), not_given: text("fever"), ..Immunization::default() };
+    assert_eq!(with_status("not-done", refused.into()).0, "NOT GIVEN: MMR");
+    let forbidden = Prescription { forbidden: true, ..prescription() };
+    assert!(with_status("active", forbidden.clone().into()).0.starts_with("NOT TO BE GIVEN: "));
+    assert!(with_status("stopped", forbidden.into()).0.starts_with("STOPPED: NOT TO BE GIVEN: "));
+    // nor is it said twice that the source took it back
+    let mut wrong = Record {
+        body: Condition {
+            finding: Some(Finding::Present),
+            name: text("asthma"),
+            verification: text("entered-in-error"),
+            ..Condition::default()
+        }
+        .into(),
+        ..taken_over()
+    };
+    wrong.source.as_mut().unwrap().status = text("entered-in-error");
+    assert_eq!(wrong.summary(), "WITHDRAWN: asthma");
+    assert_eq!(wrong.page(|_| String::new()).statements.len(), 1);
+}
+
+#[test]
 fn relatives_vaccines_and_operations_read_well() {
     assert_eq!(
         page_of(one_of_each().remove(8).body),
