@@ -8,4 +8,5 @@ mod many;
 mod mirror;
 mod release;
 mod simulated;
+mod versions;
 mod world;

@@ -1,9 +1,9 @@
 //! Following the chains, the words on branches, kept checkpoints.
 
 use super::{
-    server::{Net, forged},
+    server::Net,
     vice::Vice,
-    world::{EPOCH, INSTITUTE},
+    world::{EPOCH, INSTITUTE, forged},
 };
 use crate::{BranchWord, ClientError, Group, TrustError};
 use std::sync::atomic::Ordering;

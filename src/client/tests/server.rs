@@ -43,6 +43,12 @@ pub(crate) struct Kept {
     terms: Vec<String>,
 }
 
+impl Kept {
+    fn version(&self) -> u32 {
+        peek(&self.envelope).unwrap().version
+    }
+}
+
 /// All branches and what they agree on.
 pub(crate) struct Net {
     pub(crate) world: Arc<World>,
@@ -224,7 +230,7 @@ impl Server {
                     told.send(()).unwrap();
                     go_on.await.unwrap();
                 }
-                ok(&self.envelopes(&serde_json::from_slice(body).unwrap()))
+                ok(&self.envelopes(&world, &serde_json::from_slice(body).unwrap()))
             }
             ["records", "keys"] => {
                 ok(&self.release_keys(&world, &grant, &serde_json::from_slice(body).unwrap()))
@@ -537,11 +543,15 @@ impl Server {
         ok(&IdentityKept { new: self.vault.lock().unwrap().insert(*patient.bytes(), kept).is_none() })
     }
 
-    fn envelopes(&self, query: &EnvelopesQuery) -> Envelopes {
-        let vault = self.vault.lock().unwrap();
+    fn envelopes(&self, world: &World, query: &EnvelopesQuery) -> Envelopes {
+        let (vault, main) = (self.vault.lock().unwrap(), world.ledger(Chain::Main));
         let envelope = |record: &RecordId| {
-            let mut envelope =
-                vault.get(record.bytes()).filter(|_| self.vice() != Vice::LosesEnvelopes)?.envelope.clone();
+            let kept = vault.get(record.bytes()).filter(|_| self.vice() != Vice::LosesEnvelopes)?;
+            let agreed: Option<RecordEntry> = state::read(&*main, Key::Record(*record)).unwrap();
+            let mut envelope = kept.envelope.clone();
+            if agreed.is_some_and(|agreed| kept.version() < agreed.version) {
+                return None;
+            }
             if self.vice() == Vice::AltersEnvelopes {
                 *envelope.last_mut().unwrap() ^= 1;
             }
@@ -563,8 +573,10 @@ impl Server {
             let Some(kept) = usable else { return KeyRelease::Absent };
             let main = world.ledger(Chain::Main);
             let entry: RecordEntry = state::read(&*main, Key::Record(*record)).unwrap().unwrap();
-            let pointer = Digest::of(&kept.envelope);
-            assert_eq!(entry.pointer, pointer);
+            if kept.version() < entry.version {
+                return KeyRelease::Absent;
+            }
+            assert_eq!(entry.pointer, Digest::of(&kept.envelope));
             let sealed =
                 self.to_session(world, grant, *record.bytes(), kept, (main_height, side_height), audit);
             KeyRelease::Released { sealed: sealed.into() }
@@ -681,9 +693,4 @@ fn find(world: &World, chain: Chain, id: Digest) -> Option<Finality> {
         }
     }
     None
-}
-
-/// A header that nobody agreed on.
-pub(crate) fn forged(header: &Header) -> Header {
-    Header { time_s: header.time_s + 1, ..header.clone() }
 }

@@ -381,3 +381,8 @@ pub(crate) fn fresh16() -> [u8; 16] {
     OsEntropy.fill(&mut out);
     out
 }
+
+/// A header that nobody agreed on.
+pub(crate) fn forged(header: &Header) -> Header {
+    Header { time_s: header.time_s + 1, ..header.clone() }
+}
