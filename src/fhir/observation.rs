@@ -301,7 +301,11 @@ fn reference_range(node: &Node<'_>, unit: &str) -> Range {
     let usual = normal || kind.is_empty() || kind.to_lowercase().starts_with("normal");
     let ends = exact(end("low")).zip(exact(end("high")));
     // Its own text says more than "normal"; but without its type another range would pass for a normal one.
-    let kind = if usual && !told.is_empty() || told.contains(kind.as_str()) { "" } else { kind.as_str() };
+    let kind = if usual && !told.is_empty() || told.to_lowercase().contains(&kind.to_lowercase()) {
+        ""
+    } else {
+        kind.as_str()
+    };
     Range {
         usual,
         words: read::join(" ", &[kind, &told, &range(node), &whom]),

@@ -123,6 +123,8 @@ fn only_a_usual_range_is_what_a_value_is_compared_with() {
     };
     let therapeutic = r#"{"low": {"value": 10}, "high": {"value": 20}, "type": {"coding": [{"code": "therapeutic", "display": "Therapeutic Desired Level"}]}}"#;
     let critical = r#"{"text": "below 2", "type": {"text": "critical"}}"#;
+    let twice = r#"{"low": {"value": 2}, "text": "Critical range", "type": {"text": "Critical Range"}}"#;
+    assert_eq!(range(twice), told("", "", "", "Critical range from 2"));
     let german = r#"{"low": {"value": 3}, "type": {"text": "Referenz", "coding": [{"code": "normal"}]}}"#;
     assert_eq!(range(therapeutic), told("", "", "", "Therapeutic Desired Level 10 to 20"));
     assert_eq!(range(critical), told("", "", "", "critical below 2"));
