@@ -57,6 +57,7 @@ fn main() {
         println!("{name} hung, the first: {:.1} ms", measure::ms(took[0]));
         print(&format!("{name} hung"), &mut took);
         signal(*pid, "-CONT");
+        runtime.block_on(measure::all_verified(&work.dir));
     }
     let resident = measure::console(&work.dir, LONGEST);
     println!("console process with the longest history open, resident memory: {} MiB", resident / 1024);

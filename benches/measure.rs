@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use wardline_client::{Clock as _, Group, Settings, SystemClock, session_length_s, unlock};
+use wardline_client::{BranchWord, Clock as _, Group, Settings, SystemClock, session_length_s, unlock};
 use wardline_crypto::{OsEntropy, SecretBytes};
 use wardline_policy::Purpose;
 
@@ -74,6 +74,12 @@ pub async fn histories(dir: &Path, number: &str, count: usize) -> Vec<Duration> 
         assert!(history.rows.iter().all(|row| row.opened.is_some()));
     }
     took
+}
+
+/// Returns when every branch is verified again.
+pub async fn all_verified(dir: &Path) {
+    let group = group(dir, "supervisor");
+    while group.refresh().await.branches.iter().any(|branch| branch.word != BranchWord::Verified) {}
 }
 
 /// The resident memory of a console process of its own with a history on its screen, KiB.

@@ -230,18 +230,17 @@ impl Group {
 
         let mut listing = inner.listing(&mut claims, &mut unheard, tally).await?;
         let mut pointers = inner.pointers(&listing.links).await?;
-        // A branch that was slow before is hardly waited for again, and one that let a whole deadline pass not at all:
-        // it is asked, and its answer counts if it comes while the others are read.
-        let late = match () {
-            () if unheard.values().all(|branch| branch.is_hung()) => Duration::ZERO,
-            () if unheard.values().all(|branch| branch.is_silent()) => GRACE,
-            () => LATE,
-        };
+        // A branch that was slow before is hardly waited for again.
+        let late = if unheard.values().all(|branch| branch.is_silent()) { GRACE } else { LATE };
         let wanted: Vec<Wanted> =
             listing.links.iter().filter_map(|(record, _)| wanted_of(*record, &pointers)).collect();
         let mut others = Vec::new();
         let hear = async {
-            while let Some((branch, claim)) = claims.next().await {
+            // One that let a whole deadline pass is not waited for at all: it is asked, and its answer counts if it comes
+            // before the others'.
+            while unheard.values().any(|branch| !branch.is_hung())
+                && let Some((branch, claim)) = claims.next().await
+            {
                 unheard.remove(&branch.id());
                 others.extend(claim);
             }

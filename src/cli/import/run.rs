@@ -331,7 +331,7 @@ async fn find(group: &Group, identity: &Identity) -> std::result::Result<Found, 
 /// A search that every branch has answered, if they do within some rounds: one that was hung a moment ago may need more
 /// than one.
 async fn search(group: &Group, query: &str) -> std::result::Result<SearchOutcome, String> {
-    const ROUNDS: usize = 5;
+    const ROUNDS: usize = 20;
     let mut outcome = group.search(query).await.map_err(|error| error.to_string())?;
     for _ in 1..ROUNDS {
         if outcome.branches.iter().all(|branch| branch.state == AnswerState::Answered) {
