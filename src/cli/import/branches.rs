@@ -170,6 +170,13 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_read() {
+        let mut branches = Branches::new(places(&["North", "South"]), None).unwrap();
+        branches.read(include_str!("../../../config/import.toml")).unwrap();
+        assert_eq!(branches.unused().len(), 2);
+    }
+
+    #[test]
     fn the_map_goes_before_the_rule_and_its_slips_are_told() {
         let mut branches = Branches::new(places(&["North", "South"]), None).unwrap();
         branches
