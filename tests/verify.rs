@@ -87,7 +87,7 @@ fn a_changed_record_and_a_changed_block_are_found_and_the_branch_is_named(demo: 
 
     // The same byte in the newest body of the main chain at East, the auditor's own branch. How many blocks there are
     // depends on how fast the machine is; more come while this runs.
-    let height = all["main"]["height"].as_u64().unwrap();
+    let height = all["main"]["height"].as_i64().unwrap();
     let chain = file(demo, "east", "main.sqlite");
     let flip = flip.replace("envelope", "body").replace("object", "height");
     assert_eq!(chain.execute(&flip, [height]).unwrap(), 1);
@@ -95,7 +95,7 @@ fn a_changed_record_and_a_changed_block_are_found_and_the_branch_is_named(demo: 
     assert_eq!(code, Some(4));
     let fault = &all["main"]["faults"][0];
     assert_eq!((&fault["branch"], &fault["height"]), (&"East".into(), &height.into()), "{all:#}");
-    assert!(all["main"]["height"].as_u64().unwrap() >= height, "the others have the true block");
+    assert!(all["main"]["height"].as_i64().unwrap() >= height, "the others have the true block");
     let (_, alone) = verify(demo, "auditor", &["--branch", "East"]);
     assert_eq!(alone["main"]["height"], height - 1, "{alone:#}");
 }
