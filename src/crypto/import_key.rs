@@ -1,13 +1,6 @@
 //! The key by which an importer names the records that it takes over.
 
-use hmac::Mac as _;
-
-use crate::{
-    entropy::Entropy,
-    kdf::mac,
-    label::{Label, length_byte},
-    secret::Secret,
-};
+use crate::{entropy::Entropy, kdf::keyed_name, label::Label, secret::Secret};
 
 /// Draws the same temporary ID for the same thing at every run, so that an import that was broken off goes on with what
 /// it began. Without the key the IDs look as random as any: nobody can tell what they were drawn for, nor which belong
@@ -38,18 +31,10 @@ impl ImportKey {
     /// length (8 bytes, big-endian).
     #[must_use]
     pub fn id(&self, parts: &[&[u8]]) -> [u8; 16] {
-        let label = Label::ImportedId.bytes();
-        let mut mac = mac(&self.0);
-        mac.update(&length_byte(label));
-        mac.update(label);
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
-        }
-        let tag: [u8; 32] = mac.finalize().into_bytes().into();
-        let mut id = [0; 16];
-        id.iter_mut().zip(tag).for_each(|(out, byte)| *out = byte);
-        id
+        let lengths: Vec<[u8; 8]> = parts.iter().map(|part| (part.len() as u64).to_be_bytes()).collect();
+        let with_lengths: Vec<&[u8]> =
+            lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part]).collect();
+        keyed_name(&self.0, Label::ImportedId, &with_lengths)
     }
 }
 

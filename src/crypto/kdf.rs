@@ -36,6 +36,19 @@ pub(crate) fn mac(key: &Secret<32>) -> HmacSha256 {
     <HmacSha256 as KeyInit>::new_from_slice(key.expose()).expect("every key length is fine")
 }
 
+/// The first 16 bytes of the HMAC-SHA-256 over `length(label) ‖ label ‖ parts`: a name that only who has the key can give.
+pub(crate) fn keyed_name(key: &Secret<32>, label: Label, parts: &[&[u8]]) -> [u8; 16] {
+    let label = label.bytes();
+    let mut mac = mac(key);
+    mac.update(&length_byte(label));
+    mac.update(label);
+    parts.iter().for_each(|part| mac.update(part));
+    let tag: [u8; 32] = mac.finalize().into_bytes().into();
+    let mut name = [0; 16];
+    name.iter_mut().zip(tag).for_each(|(out, byte)| *out = byte);
+    name
+}
+
 /// The MAC state over `length(a) ‖ a ‖ length(b) ‖ b` (lengths 64-bit), so that no byte can
 /// move from one part to the other.
 pub(crate) fn mac_of_pair(key: &Secret<32>, a: &[u8], b: &[u8]) -> HmacSha256 {

@@ -1,13 +1,6 @@
 //! Search tokens: what a node's index holds instead of the words they stand for.
 
-use hmac::Mac as _;
-
-use crate::{
-    entropy::Entropy,
-    kdf::mac,
-    label::{Label, length_byte},
-    secret::Secret,
-};
+use crate::{entropy::Entropy, kdf::keyed_name, label::Label, secret::Secret};
 
 /// The key that turns search terms into tokens. Held by the branches of a side chain; without
 /// it a token says only that two entries share a term.
@@ -37,15 +30,7 @@ impl SearchKey {
     /// byte, so callers fold case and spelling first.
     #[must_use]
     pub fn token(&self, term: &str) -> [u8; 16] {
-        let label = Label::Search.bytes();
-        let mut mac = mac(&self.0);
-        mac.update(&length_byte(label));
-        mac.update(label);
-        mac.update(term.as_bytes());
-        let tag: [u8; 32] = mac.finalize().into_bytes().into();
-        let mut token = [0; 16];
-        token.iter_mut().zip(tag).for_each(|(out, byte)| *out = byte);
-        token
+        keyed_name(&self.0, Label::Search, &[term.as_bytes()])
     }
 }
 
