@@ -103,6 +103,7 @@ fn visits(history: &History) -> Vec<Value> {
 fn belongs(record: &Record, visit: &Record) -> bool {
     record.source.as_ref().zip(visit.source.as_ref()).is_some_and(|(record, visit)| {
         record.system == visit.system
+            && record.server == visit.server
             && record.subject == visit.subject
             && !record.visit.is_empty()
             && visit.ids.first() == Some(&record.visit)
@@ -128,7 +129,12 @@ fn visit_document(row: &Row, record: &Record, records: Vec<String>) -> Value {
     let known = record.is_place_known();
     json!({
         "encounter": source.map(Source::leading_id),
-        "source": source.map(|source| json!({"system": source.system, "subject": source.subject, "ids": source.ids})),
+        "source": source.map(|source| json!({
+            "system": source.system,
+            "server": source.server,
+            "subject": source.subject,
+            "ids": source.ids,
+        })),
         "start": record.occurred.as_str(),
         "end": end.map(When::as_str),
         "class": class.map(|class| class.name()),

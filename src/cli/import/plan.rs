@@ -164,7 +164,10 @@ pub fn plan(
         plan.records.push((branch, NewRecord { patient: id, id: drawn, version: 1, record }));
     }
     let of_this_source = |existing: &Existing| {
-        existing.record.source.as_ref().is_some_and(|source| source.subject.as_str() == patient.source)
+        let source = existing.record.source.as_ref();
+        source.is_some_and(|source| {
+            source.server.as_str() == patient.server && source.subject.as_str() == patient.source
+        })
     };
     plan.missing =
         known.records.iter().filter(|(id, existing)| !met.contains(id) && of_this_source(existing)).count();
