@@ -1,6 +1,6 @@
 //! `wardline console`.
 
-use super::{Result, access, memory};
+use super::{Result, access};
 use clap::Args;
 use std::{
     fs,
@@ -28,7 +28,6 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<ExitCode> {
-    memory::share();
     let config = access::settings_path(options.config.as_deref())?;
     let settings = Settings::load(&config)?;
     let genesis = settings.read_genesis()?;

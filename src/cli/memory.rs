@@ -2,7 +2,7 @@
 
 /// Starts this program over, under the same process id, with one memory pool for all its threads. glibc gives threads
 /// pools of their own, sixteen on two cores, and what one of them frees the others cannot use: a third of a node's
-/// memory, and a fifth of a console's. The setting is read at the start of a process alone.
+/// memory. The setting is read at the start of a process alone.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn share() {
     use std::os::unix::process::CommandExt as _;

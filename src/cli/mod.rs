@@ -11,6 +11,7 @@ mod import;
 #[cfg(feature = "node")]
 mod init;
 mod lookup;
+#[cfg(feature = "node")]
 mod memory;
 #[cfg(feature = "node")]
 mod network;
