@@ -20,11 +20,15 @@ pub enum Domain {
     Tip,
     /// An audit root, by a branch.
     Audit,
+    /// An answer to a request, by a branch.
+    Answer,
+    /// An evidence file, by the session that saw it.
+    Evidence,
 }
 
 impl Domain {
     /// Every domain, in declaration order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Transaction,
         Self::Approval,
         Self::Grant,
@@ -32,6 +36,8 @@ impl Domain {
         Self::Receipt,
         Self::Tip,
         Self::Audit,
+        Self::Answer,
+        Self::Evidence,
     ];
 
     /// The domain's bytes in a signed message.
@@ -45,6 +51,8 @@ impl Domain {
             Self::Receipt => b"wardline/1/receipt",
             Self::Tip => b"wardline/1/tip",
             Self::Audit => b"wardline/1/audit",
+            Self::Answer => b"wardline/1/answer",
+            Self::Evidence => b"wardline/1/evidence",
         }
     }
 }

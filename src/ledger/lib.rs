@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no randomness of its own. Everything that is signed or stored is specified in
 //! `docs/format/ledger.md`, well enough that a second verifier can be written from it alone.
 
+mod answer;
 mod block;
 mod body;
 pub mod certificate;
@@ -15,6 +16,7 @@ mod header;
 mod id;
 pub mod light;
 mod overlay;
+mod path;
 mod registry;
 mod replay;
 #[cfg(test)]
@@ -27,6 +29,7 @@ mod tip;
 mod transaction;
 pub mod tree;
 
+pub use answer::{Answer, SignedAnswer};
 pub use block::{
     BlockRefusal, BuiltBlock, HeaderError, MAX_AHEAD_S, Proposal, build_block, build_empty_block,
     check_block, check_header, follows, replay_block,
@@ -46,6 +49,7 @@ pub use header::{
 pub use id::{BadId, BranchId, Chain, LookupId, NetworkId, PatientId, RecordId, StaffId, TxId};
 pub use light::{Checkpoint, Invalid, VerifiedHeader};
 pub use overlay::{Overlay, State};
+pub use path::{Step, TrustPath};
 pub use registry::{
     EntryError, FIRST_KEY_EPOCH, MAX_ADDRESS, MAX_GRANT_S, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF,
     MAX_VALIDATORS, NetworkPolicy, Participant, Registry, RegistryEntry, SUITES, StaffEntry, Subject,

@@ -89,6 +89,21 @@ pub enum Invalid {
         /// What is wrong.
         error: DecodeError,
     },
+    /// A header of another network or chain.
+    #[error("the header of height `{0}` is of another network or chain")]
+    OtherChain(u64),
+    /// A header names an epoch that its height is not in.
+    #[error("the header of height `{0}` names another epoch than its own")]
+    OtherEpoch(u64),
+    /// A change of validators is claimed within an epoch.
+    #[error("height `{0}` does not end an epoch, so no validators change there")]
+    NotEpochEnd(u64),
+    /// Changes of validators are not in ascending order.
+    #[error("the change of validators to epoch `{0}` comes after a later one")]
+    StepOrder(u64),
+    /// There is nothing to certify.
+    #[error("no header is given")]
+    NoHeader,
 }
 
 impl Checkpoint {

@@ -100,6 +100,31 @@ pub struct HeadersQuery {
     pub limit: u64,
 }
 
+/// From which height on a stream begins.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct StreamQuery {
+    pub from: u64,
+}
+
+/// One item of a stream of blocks.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct StreamItem {
+    /// The next block; absent when there is no new one.
+    pub block: Option<StreamBlock>,
+    /// The branch's own signed tip at this moment.
+    pub tip: Base64,
+}
+
+/// A final block as a stream tells it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct StreamBlock {
+    pub header: Base64,
+    /// Absent where the block has none of its own; a later one's speaks for it.
+    pub certificate: Option<Base64>,
+    /// The next epoch's validators, where this block ends an epoch.
+    pub handover: Option<Handover>,
+}
+
 /// One block.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Block {

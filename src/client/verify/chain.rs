@@ -228,8 +228,14 @@ fn decoded(body: &[u8]) -> Result<Vec<Transaction>, Wrong> {
 pub(super) fn place(error: &Invalid, epoch_length: u64) -> u64 {
     match error {
         Invalid::Header { after, .. } | Invalid::Link { after, .. } => after.saturating_add(1),
-        Invalid::Certificate { height, .. } | Invalid::EpochEndUncertified(height) => *height,
+        Invalid::Certificate { height, .. }
+        | Invalid::EpochEndUncertified(height)
+        | Invalid::OtherChain(height)
+        | Invalid::OtherEpoch(height)
+        | Invalid::NotEpochEnd(height) => *height,
+        Invalid::NoHeader => 0,
         Invalid::ValidatorsMissing(epoch)
+        | Invalid::StepOrder(epoch)
         | Invalid::ValidatorsUnproven { epoch, .. }
         | Invalid::ValidatorsMalformed { epoch, .. } => epoch.saturating_mul(epoch_length).saturating_sub(1),
     }
