@@ -133,7 +133,7 @@ mod tests {
     fn labels_are_distinct_and_short() {
         let all: Vec<&[u8]> =
             Domain::ALL.map(Domain::bytes).into_iter().chain(Label::ALL.map(Label::bytes)).collect();
-        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 18);
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 20);
         assert!(all.iter().all(|label| label.len() < 256 && label.starts_with(b"wardline/1/")));
     }
 }
