@@ -1,8 +1,10 @@
 //! One branch's HTTP: signed requests, one deadline for each, typed errors.
 //!
-//! It must not judge what a branch says beyond its form; whether it is true is decided by the callers.
+//! Every answer is signed by its branch and kept as long as somebody may need it as evidence. It must not judge what a
+//! branch says beyond its form; whether it is true is decided by the callers.
 
 use crate::{
+    answer::{Asked, Given, SignedBody},
     clock::Clock,
     error::{ClientError, ProblemDetail},
     session::Session,
@@ -28,6 +30,8 @@ const SLOTS: usize = 64;
 const WAITS: usize = 32;
 /// Most bytes of a reply: a full page of envelopes in base64.
 const REPLY_MAX: usize = 64 * 1024 * 1024;
+/// Answers from this size on are hashed on a thread of their own.
+const LARGE: usize = 256 * 1024;
 /// How long to wait before asking again a branch that is busy, or behind by the blocks of this moment.
 const PAUSE: Duration = Duration::from_millis(40);
 /// How often to ask it again.
@@ -252,12 +256,20 @@ impl Branch {
 
     /// A signed request without a body.
     pub(crate) async fn get<R: Answer>(self: &Arc<Self>, target: Target) -> Result<R, BranchError> {
+        Ok(self.get_kept(target).await?.value)
+    }
+
+    /// The same, with the branch's signature under the answer.
+    pub(crate) async fn get_kept<R: Answer>(
+        self: &Arc<Self>,
+        target: Target,
+    ) -> Result<Given<R>, BranchError> {
         self.in_time(Duration::ZERO, target, Bytes::new(), Some(Duration::ZERO)).await
     }
 
-    /// The same, asked once: a branch that is busy or behind is not asked again, since that is the answer.
+    /// Asked once: a branch that is busy or behind is not asked again, since that is the answer.
     pub(crate) async fn look<R: Answer>(self: &Arc<Self>, target: Target) -> Result<R, BranchError> {
-        self.in_time(Duration::ZERO, target, Bytes::new(), None).await
+        Ok(self.in_time(Duration::ZERO, target, Bytes::new(), None).await?.value)
     }
 
     /// A signed request with a JSON body.
@@ -267,6 +279,15 @@ impl Branch {
         body: &B,
     ) -> Result<R, BranchError> {
         self.send(target, Self::body(body)).await
+    }
+
+    /// The same, with the branch's signature under the answer.
+    pub(crate) async fn ask_kept<B: Serialize, R: Answer>(
+        self: &Arc<Self>,
+        target: Target,
+        body: &B,
+    ) -> Result<Given<R>, BranchError> {
+        self.in_time(Duration::ZERO, target, Self::body(body), Some(Duration::ZERO)).await
     }
 
     /// A request's body as JSON.
@@ -283,16 +304,16 @@ impl Branch {
     ) -> Result<R, BranchError> {
         // Large envelopes get a second more for every MiB: a slow line is not silence.
         let extra = Duration::from_millis((bytes.len() / 1024) as u64);
-        self.in_time(extra, target, bytes, Some(extra)).await
+        Ok(self.in_time(extra, target, bytes, Some(extra)).await?.value)
     }
 
-    /// The same, for an answer of about so many bytes.
+    /// A signed request with a JSON body, for an answer of about so many bytes.
     pub(crate) async fn ask_for<B: Serialize, R: Answer>(
         self: &Arc<Self>,
         target: Target,
         body: &B,
         answer: u64,
-    ) -> Result<R, BranchError> {
+    ) -> Result<Given<R>, BranchError> {
         let extra = Duration::from_millis(answer / 1024);
         self.in_time(extra, target, Self::body(body), Some(extra)).await
     }
@@ -304,7 +325,9 @@ impl Branch {
         body: Bytes,
         held: Duration,
     ) -> Result<R, BranchError> {
-        self.heard(self.deadline + held, self.asked(&self.waits, target, body, Some(held))).await
+        let answer =
+            self.heard(self.deadline + held, self.asked(&self.waits, target, body, Some(held))).await?;
+        Ok(answer.value)
     }
 
     /// Asks with the deadline and `extra` to it. Of a branch that was silent last time the answer is waited for only
@@ -315,7 +338,7 @@ impl Branch {
         target: Target,
         body: Bytes,
         patience: Option<Duration>,
-    ) -> Result<R, BranchError> {
+    ) -> Result<Given<R>, BranchError> {
         let limit = self.deadline + extra;
         // What is to be kept is waited for in full: an answer that nobody waits for would be a copy nobody knows of.
         let keeps = target.route.route().method == wardline_wire::Method::Put;
@@ -362,21 +385,14 @@ impl Branch {
         target: Target,
         body: Bytes,
         patience: Option<Duration>,
-    ) -> Result<R, BranchError> {
+    ) -> Result<Given<R>, BranchError> {
         let _slot = slots.acquire().await.map_err(|_| BranchError::Unreachable)?;
         let give_up = patience.map(|patience| Instant::now() + (self.deadline + patience) / 2);
         let (mut greeted, mut reconnected, mut pauses) = (false, false, 0);
         loop {
-            let boot = match self.seen().boot {
-                Some(boot) => boot,
-                None => {
-                    greeted = true;
-                    self.greet().await?;
-                    self.seen().boot.ok_or(BranchError::Unreachable)?
-                }
-            };
+            let boot = self.boot(&mut greeted).await?;
             let error = match self.send_signed(&target, &body, &boot).await {
-                Ok(bytes) => return parse(&bytes),
+                Ok(proof) => return Ok(Given { value: parse(&proof.body)?, proof: Arc::new(proof) }),
                 Err(error) => error,
             };
             match &error {
@@ -401,16 +417,47 @@ impl Branch {
         }
     }
 
+    /// The nonce of the branch's present start.
+    async fn boot(&self, greeted: &mut bool) -> Result<BootNonce, BranchError> {
+        if let Some(boot) = self.seen().boot {
+            return Ok(boot);
+        }
+        *greeted = true;
+        self.greet().await?;
+        self.seen().boot.ok_or(BranchError::Unreachable)
+    }
+
     async fn send_signed(
         &self,
         target: &Target,
         body: &Bytes,
         boot: &BootNonce,
-    ) -> Result<Vec<u8>, BranchError> {
+    ) -> Result<SignedBody, BranchError> {
+        let (request, asked) = self.signed_request(target, body, boot);
+        let response = request.send().await.map_err(|error| self.transport(&error))?;
+        let signature = response.headers().get(header_name::ANSWER).cloned();
+        let body = self.heard_back(response).await?;
+        let signature = signature.as_ref().and_then(|text| text.to_str().ok()).unwrap_or_default();
+        if body.len() < LARGE {
+            return asked.signed(signature, 0, body);
+        }
+        // Hashing many megabytes is not for the threads that serve the network.
+        let signature = signature.to_owned();
+        let checked = tokio::task::spawn_blocking(move || asked.signed(&signature, 0, body)).await;
+        checked.map_err(|_| BranchError::Unreachable)?
+    }
+
+    /// A request with its signature, and what its answer must be signed for.
+    fn signed_request(
+        &self,
+        target: &Target,
+        body: &Bytes,
+        boot: &BootNonce,
+    ) -> (reqwest::RequestBuilder, Asked) {
         let route = target.route.route();
         let counter = self.counter.fetch_add(1, Ordering::Relaxed);
         let (min_main, min_side) = (self.heights.get(Chain::Main), self.heights.get(Chain::Side));
-        let signature = self.session.sign_request(&RequestLine {
+        let line = RequestLine {
             network: &self.network,
             branch: self.id(),
             boot,
@@ -420,7 +467,9 @@ impl Branch {
             method: route.method.name(),
             target: &target.path,
             body,
-        });
+        }
+        .bytes();
+        let signature = self.session.sign_request(&line);
         let url = format!("{}{}", self.url, target.path);
         let mut request = match route.method {
             wardline_wire::Method::Get => self.http.get(url),
@@ -436,12 +485,52 @@ impl Branch {
             .header(header_name::MIN_MAIN, min_main)
             .header(header_name::MIN_SIDE, min_side)
             .header(header_name::SIGNATURE, signature);
-        self.heard_back(request).await
+        let asked = Asked {
+            network: self.network,
+            branch: self.participant.id,
+            key: self.participant.signing,
+            line,
+            body: body.clone(),
+        };
+        (request, asked)
+    }
+
+    /// Asks for lines that go on for minutes; waits for the answer's head alone.
+    pub(crate) async fn lines(&self, target: Target) -> Result<(reqwest::Response, Asked), BranchError> {
+        let mut greeted = false;
+        let work = async {
+            loop {
+                let boot = self.boot(&mut greeted).await?;
+                let (request, asked) = self.signed_request(&target, &Bytes::new(), &boot);
+                let response = request.send().await.map_err(|error| self.transport(&error))?;
+                if response.status().is_success() {
+                    return Ok((response, asked));
+                }
+                let error = match self.heard_back(response).await {
+                    Err(error) => error,
+                    Ok(_) => {
+                        return Err(BranchError::Malformed("with another status than before".to_owned()));
+                    }
+                };
+                let is_new_start = matches!(&error, BranchError::Refused(problem) if problem.status == 401);
+                if !is_new_start || greeted {
+                    return Err(error);
+                }
+                self.with_seen(|seen| seen.boot = None);
+            }
+        };
+        tokio::time::timeout(self.deadline, work).await.unwrap_or_else(|_| Err(self.silent()))
+    }
+
+    /// That nothing came within the deadline.
+    pub(crate) fn silent(&self) -> BranchError {
+        BranchError::Silent(u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX))
     }
 
     async fn greet(&self) -> Result<Hello, BranchError> {
         let url = format!("{}{}", self.url, RouteId::Hello.route().path);
-        let hello: Hello = parse(&self.heard_back(self.http.get(url)).await?)?;
+        let response = self.http.get(url).send().await.map_err(|error| self.transport(&error))?;
+        let hello: Hello = parse(&self.heard_back(response).await?)?;
         if hello.network != self.network {
             return Err(BranchError::Malformed("for another network".to_owned()));
         }
@@ -454,8 +543,7 @@ impl Branch {
         Ok(hello)
     }
 
-    async fn heard_back(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, BranchError> {
-        let mut response = request.send().await.map_err(|error| self.transport(&error))?;
+    async fn heard_back(&self, mut response: reqwest::Response) -> Result<Vec<u8>, BranchError> {
         let now_s = self.clock.now_s();
         self.with_seen(|seen| {
             seen.last_answer_s = Some(now_s);
@@ -478,11 +566,11 @@ impl Branch {
         })
     }
 
-    fn transport(&self, error: &reqwest::Error) -> BranchError {
+    pub(crate) fn transport(&self, error: &reqwest::Error) -> BranchError {
         if tls::is_wrong_key(error) {
             BranchError::WrongKey
         } else if error.is_timeout() {
-            BranchError::Silent(u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX))
+            self.silent()
         } else {
             BranchError::Unreachable
         }
@@ -497,7 +585,7 @@ impl Branch {
     }
 }
 
-fn parse<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, BranchError> {
+pub(crate) fn parse<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, BranchError> {
     // The parser's message could quote what it read.
     serde_json::from_slice(bytes)
         .map_err(|_| BranchError::Malformed("something that does not parse".to_owned()))

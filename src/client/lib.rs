@@ -4,6 +4,7 @@
 //! chains that grow from checkpoints kept on disk; a branch's word alone is never shown as a fact. This room does no
 //! drawing and takes no passphrase from anybody: callers bring settings, genesis, key file and passphrase.
 
+mod answer;
 mod blocks;
 mod branch;
 mod bulk;
@@ -31,6 +32,7 @@ mod session;
 mod settings;
 mod staff;
 mod standing;
+mod stream;
 mod sync;
 mod tally;
 mod tls;

@@ -6,7 +6,7 @@ use crate::staff::StaffPublic;
 use wardline_crypto::{AgreementKey, AgreementPublic, Domain, SigningKey};
 use wardline_ledger::{Body, BranchId, Canonical, Grant, NetworkId, Transaction};
 use wardline_policy::Roles;
-use wardline_wire::{Base64, RequestLine};
+use wardline_wire::Base64;
 
 /// What a person may do until the grant ends or the session is dropped.
 pub struct Session {
@@ -67,9 +67,9 @@ impl Session {
         &self.grant_text
     }
 
-    /// The signature header of a request.
-    pub(crate) fn sign_request(&self, line: &RequestLine<'_>) -> String {
-        Base64::from(self.signing.sign(Domain::Request, &line.bytes()).bytes().as_slice()).to_string()
+    /// The signature header of a request, over the bytes of its line.
+    pub(crate) fn sign_request(&self, line: &[u8]) -> String {
+        Base64::from(self.signing.sign(Domain::Request, line).bytes().as_slice()).to_string()
     }
 
     /// A transaction by this session.

@@ -1,5 +1,6 @@
 //! The whole client against branches in memory that speak real TLS, certify real blocks, and lie when told to.
 
+mod http;
 mod server;
 mod vice;
 mod world;
@@ -9,5 +10,6 @@ mod bulk;
 mod chains;
 mod patients;
 mod records;
+mod stream;
 mod transport;
 mod verify;

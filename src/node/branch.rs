@@ -8,6 +8,7 @@ use crate::{
     verified::Verified,
 };
 use std::sync::Arc;
+use tokio::sync::watch;
 use wardline_crypto::{AgreementKey, Digest, SearchKey, SigningKey};
 use wardline_ledger::{BranchId, Chain};
 use wardline_store::Vault;
@@ -34,6 +35,8 @@ pub(crate) struct Branch {
     pub sessions: Sessions,
     /// Shared with both chains.
     pub verified: Arc<Verified>,
+    /// True once the node is to stop; what would go on for minutes ends then.
+    pub stopping: watch::Receiver<bool>,
     /// Room in memory for request bodies.
     pub bodies: BodyRoom,
 }

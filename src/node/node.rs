@@ -132,11 +132,12 @@ impl Node {
             .map_err(|source| StartError::Listen { address: api_listen, source })?;
         let address =
             listener.local_addr().map_err(|source| StartError::Listen { address: api_listen, source })?;
-        let opened = tokio::task::spawn_blocking(move || open(settings)).await;
+        let (stop, stopping) = watch::channel(false);
+        let told = stopping.clone();
+        let opened = tokio::task::spawn_blocking(move || open(settings, told)).await;
         let Opened { branch, engine, carried, tls } = opened.map_err(|_| StartError::Interrupted)??;
 
         let branch = Arc::new(branch);
-        let (stop, stopping) = watch::channel(false);
         let mut tasks = vec![tokio::spawn(audit::publish(Arc::clone(&branch), stopping.clone()))];
         tasks.extend(carried.map(|(side, carried)| tokio::spawn(mirror::run(side, carried))));
         let server =
@@ -187,7 +188,7 @@ impl Drop for Node {
     }
 }
 
-fn open(settings: NodeSettings) -> Result<Opened, StartError> {
+fn open(settings: NodeSettings, stopping: watch::Receiver<bool>) -> Result<Opened, StartError> {
     let NodeSettings { genesis, branch: id, directory, secrets, .. } = settings;
     private_directory(&directory)?;
     let main_store = Arc::new(ChainStore::open(directory.join("main.sqlite"))?);
@@ -256,6 +257,7 @@ fn open(settings: NodeSettings) -> Result<Opened, StartError> {
         limits: settings.limits,
         sessions: Sessions::default(),
         verified,
+        stopping,
         bodies: BodyRoom::new(&settings.limits),
     };
     Ok(Opened { branch, engine, carried, tls })

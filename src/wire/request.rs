@@ -19,6 +19,8 @@ pub mod header_name {
     pub const MIN_SIDE: &str = "wardline-min-side";
     /// The session key's Ed25519 signature, base64url.
     pub const SIGNATURE: &str = "wardline-signature";
+    /// In answers: canonical bytes of the branch's signed answer, base64url.
+    pub const ANSWER: &str = "wardline-answer";
 }
 
 /// What a request's signature covers.

@@ -1,6 +1,7 @@
 //! A branch that answers over TLS as the wire says, with a vice when told to.
 
 use super::{
+    http::{Request, acceptor, serve},
     vice::Vice,
     world::{At, EPOCH, TRUSTED, World, fresh16},
 };
@@ -8,11 +9,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-    sync::oneshot,
-};
+use tokio::{net::TcpListener, sync::oneshot};
 use wardline_crypto::{
     DataKey, Digest, Domain, Entropy, Held, OsEntropy, PublicKey, ReleaseContext, Signature, Stanza,
     WrapContext, merkle, peek, release, unwrap,
@@ -98,81 +95,6 @@ impl Net {
     }
 }
 
-fn acceptor(world: &World, id: u16) -> tokio_rustls::TlsAcceptor {
-    let key = &world.keys[&id].tls;
-    let certificate =
-        rcgen::CertificateParams::new(vec!["branch".to_owned()]).unwrap().self_signed(key).unwrap();
-    let secret = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], secret)
-        .unwrap();
-    tokio_rustls::TlsAcceptor::from(Arc::new(config))
-}
-
-async fn serve(listener: TcpListener, acceptor: tokio_rustls::TlsAcceptor, server: Arc<Server>) {
-    loop {
-        let (socket, _) = listener.accept().await.unwrap();
-        let (acceptor, server) = (acceptor.clone(), server.clone());
-        tokio::spawn(async move {
-            let Ok(mut stream) = acceptor.accept(socket).await else { return };
-            let mut pending = Vec::new();
-            let mut answered = 0;
-            while let Some(request) = read_request(&mut stream, &mut pending).await {
-                if server.vice() == Vice::HangsUp && answered > 0 {
-                    return;
-                }
-                answered += 1;
-                let (status, body) = server.answer(request).await;
-                let location = if status == 307 { "location: https://127.0.0.1:1/\r\n" } else { "" };
-                let head = format!(
-                    "HTTP/1.1 {status} X\r\n{location}content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-                    body.len()
-                );
-                if stream.write_all(&[head.as_bytes(), &body].concat()).await.is_err() {
-                    return;
-                }
-            }
-        });
-    }
-}
-
-struct Request {
-    method: String,
-    target: String,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
-}
-
-async fn read_request(stream: &mut (impl AsyncReadExt + Unpin), pending: &mut Vec<u8>) -> Option<Request> {
-    loop {
-        if let Some(end) = pending.windows(4).position(|window| window == b"\r\n\r\n") {
-            let head = String::from_utf8(pending[..end].to_vec()).unwrap();
-            let mut lines = head.lines();
-            let mut first = lines.next().unwrap().split(' ');
-            let (method, target) = (first.next().unwrap().to_owned(), first.next().unwrap().to_owned());
-            let headers: BTreeMap<String, String> = lines
-                .filter_map(|line| line.split_once(": "))
-                .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-                .collect();
-            let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-            if pending.len() >= end + 4 + length {
-                let body = pending[end + 4..end + 4 + length].to_vec();
-                pending.drain(..end + 4 + length);
-                return Some(Request { method, target, headers, body });
-            }
-        }
-        let mut buffer = [0; 16 * 1024];
-        match stream.read(&mut buffer).await {
-            Ok(0) | Err(_) => return None,
-            Ok(n) => pending.extend_from_slice(&buffer[..n]),
-        }
-    }
-}
-
 type Reply = (u16, Vec<u8>);
 
 fn ok(body: &impl serde::Serialize) -> Reply {
@@ -190,11 +112,15 @@ impl Server {
         self.counters.lock().unwrap().clear();
     }
 
-    fn vice(&self) -> Vice {
+    pub(crate) fn vice(&self) -> Vice {
         *self.vice.lock().unwrap()
     }
 
-    async fn answer(&self, request: Request) -> Reply {
+    pub(crate) fn world(&self) -> Arc<World> {
+        self.world.lock().unwrap().clone().unwrap()
+    }
+
+    pub(crate) async fn answer(&self, request: Request) -> Reply {
         self.requests.lock().unwrap().push(request.target.clone());
         match self.vice() {
             Vice::Silent => std::future::pending().await,
@@ -202,7 +128,7 @@ impl Server {
             Vice::Redirects => return (307, Vec::new()),
             _ => {}
         }
-        let world = self.world.lock().unwrap().clone().unwrap();
+        let world = self.world();
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         let query: BTreeMap<&str, u64> = query
             .split('&')
@@ -251,34 +177,55 @@ impl Server {
     }
 
     /// The checks that a node makes, so that a request which a node would refuse is refused here.
-    fn authenticate(&self, world: &World, request: &Request) -> Result<Grant, Reply> {
+    pub(crate) fn authenticate(&self, world: &World, request: &Request) -> Result<Grant, Reply> {
         let header = |name: &str| request.headers.get(name).cloned().unwrap_or_default();
         let grant = Grant::decode(&header(header_name::GRANT).parse::<Base64>().unwrap().0).unwrap();
         let staff = world.genesis.staff.iter().find(|staff| staff.id == grant.staff).unwrap();
         let now = crate::Clock::now_s(&*world.clock);
         grant.verify(&world.network, staff, now, world.genesis.policy.grant_max_s).unwrap();
-        let number = |name: &str| header(name).parse::<u64>().unwrap();
-        let counter = number(header_name::COUNTER);
-        let line = RequestLine {
-            network: &world.network,
-            branch: self.id,
-            boot: &self.boot.lock().unwrap().clone(),
-            counter,
-            min_main: number(header_name::MIN_MAIN),
-            min_side: number(header_name::MIN_SIDE),
-            method: &request.method,
-            target: &request.target,
-            body: &request.body,
-        };
+        let counter = header(header_name::COUNTER).parse().unwrap();
         let signature: Base64 = header(header_name::SIGNATURE).parse().unwrap();
         let signature = Signature::from_bytes(signature.0.try_into().unwrap());
-        if !grant.session.verify(Domain::Request, &line.bytes(), &signature) {
+        if !grant.session.verify(Domain::Request, &self.line(request), &signature) {
             return Err(problem(401, "signature", "not signed for this start of the branch"));
         }
         if !self.counters.lock().unwrap().insert((grant.session, counter)) {
             return Err(problem(401, "replayed", "this request was answered before"));
         }
         Ok(grant)
+    }
+
+    /// What the session signed; of an unsigned request it is never used.
+    pub(crate) fn line(&self, request: &Request) -> Vec<u8> {
+        let number = |name: &str| request.headers.get(name).map_or(0, |text| text.parse().unwrap());
+        RequestLine {
+            network: &self.world().network,
+            branch: self.id,
+            boot: &self.boot.lock().unwrap().clone(),
+            counter: number(header_name::COUNTER),
+            min_main: number(header_name::MIN_MAIN),
+            min_side: number(header_name::MIN_SIDE),
+            method: &request.method,
+            target: &request.target,
+            body: &request.body,
+        }
+        .bytes()
+    }
+
+    /// A block as the branch streams it, if it has it.
+    pub(crate) fn streamed(&self, world: &World, chain: Chain, height: u64) -> Option<StreamBlock> {
+        let mut page = self.headers(world, chain, height, 1);
+        let CertifiedHeader { header, certificate } = page.headers.pop()?;
+        Some(StreamBlock { header, certificate, handover: page.handovers.pop() })
+    }
+
+    /// The branch's own word on how far it is.
+    pub(crate) fn own_tip(&self, world: &World, chain: Chain) -> SignedTip {
+        let ledger = world.ledger(chain);
+        let (height, digest) = (ledger.height(), ledger.head().header.digest());
+        let now = crate::Clock::now_s(&*world.clock);
+        let key = &world.keys[&self.id].signing;
+        SignedTip::sign(key, world.network, chain, BranchId(self.id), height, digest, now)
     }
 
     fn hello(&self, world: &World) -> Hello {

@@ -68,6 +68,10 @@ pub(crate) enum Vice {
     RefusesBlocks,
     /// Says of everything that is final that it will tell later.
     PutsOff,
+    /// Does not sign its answers.
+    Unsigned,
+    /// Signs something else than it answers.
+    SignsOther,
     /// Names other transactions than those of the block.
     SpoilsLeaves,
 }

@@ -191,9 +191,9 @@ async fn copies_of(
     for page in pages(&wanted) {
         let bytes = page.iter().map(|one| u64::from(one.size)).sum();
         let query = EnvelopesQuery { records: page.iter().map(|one| one.record).collect() };
-        let reply: Result<Envelopes, _> = branch.ask_for(Target::of(RouteId::Envelopes), &query, bytes).await;
+        let reply = branch.ask_for::<_, Envelopes>(Target::of(RouteId::Envelopes), &query, bytes).await;
         let envelopes = match reply {
-            Ok(reply) if reply.envelopes.len() == page.len() => reply.envelopes,
+            Ok(given) if given.value.envelopes.len() == page.len() => given.value.envelopes,
             Ok(_) => {
                 copies.why = Some("it left records out of its answer".to_owned());
                 break;

@@ -149,6 +149,11 @@ impl Caller {
         Ok(())
     }
 
+    /// Whether the grant still holds at the heights of now, for an answer that takes long.
+    pub fn still(&self, branch: &Branch, chain: Chain) -> Result<(), ApiError> {
+        standing(branch, chain, &self.grant).map(|_| ())
+    }
+
     /// The table's decision on an operation of this caller.
     pub fn decide(
         &self,

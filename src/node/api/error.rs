@@ -2,10 +2,10 @@
 //! material or the values that were sent.
 
 use axum::{
-    Json,
-    http::StatusCode,
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use std::borrow::Cow;
 use wardline_crypto::{Entropy, OsEntropy};
 use wardline_ledger::{Chain, GrantError};
@@ -143,9 +143,18 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// Status and body of the answer.
+    pub fn into_parts(self) -> (StatusCode, Bytes) {
+        // A problem has texts alone, which always can be written.
+        (self.status_and_code().0, serde_json::to_vec(&self.problem()).unwrap_or_default().into())
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status_and_code().0, Json(self.problem())).into_response()
+        let (status, bytes) = self.into_parts();
+        (status, [(CONTENT_TYPE, "application/json")], bytes).into_response()
     }
 }
 

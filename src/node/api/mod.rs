@@ -10,10 +10,12 @@ pub(crate) mod openapi;
 pub(crate) mod patients;
 pub(crate) mod records;
 pub(crate) mod release;
+pub(crate) mod reply;
 pub(crate) mod router;
 pub(crate) mod server;
 pub(crate) mod sessions;
 pub(crate) mod status;
+pub(crate) mod stream;
 
 use error::ApiError;
 

@@ -24,8 +24,8 @@ pub fn openapi() -> Value {
             "title": "Wardline branch API",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Every branch serves it over TLS 1.3 with the key that the registry names. Signed requests \
-                            carry the headers of the security scheme; docs/format/node.md says what is signed and \
-                            checked.",
+                            carry the headers of the security scheme, and their answers the branch's signature; \
+                            docs/format/node.md says what is signed and checked.",
         },
         "paths": paths,
         "components": {
@@ -73,6 +73,7 @@ fn shapes(route: RouteId, generator: &mut SchemaGenerator) -> Shapes {
         RouteId::Genesis => get::<wire::GenesisDocument>(g),
         RouteId::Status => get::<wire::Status>(g),
         RouteId::MainHeaders | RouteId::SideHeaders => ask::<wire::HeadersQuery, wire::Headers>(g),
+        RouteId::MainStream | RouteId::SideStream => ask::<wire::StreamQuery, wire::StreamItem>(g),
         RouteId::MainBlock | RouteId::SideBlock => get::<wire::Block>(g),
         RouteId::MainProofs | RouteId::SideProofs => send::<wire::ProofsQuery, wire::Proofs>(g),
         RouteId::SubmitMain | RouteId::SubmitSide => send::<wire::Submission, wire::Submitted>(g),
@@ -96,11 +97,16 @@ fn shapes(route: RouteId, generator: &mut SchemaGenerator) -> Shapes {
 
 fn describe(route: &Route, generator: &mut SchemaGenerator, problem: &Value) -> Value {
     let Shapes { query, body, answer } = shapes(route.id, generator);
+    let answered_as = match route.id {
+        // One of these a line, after its signature.
+        RouteId::MainStream | RouteId::SideStream => "application/jsonl",
+        _ => "application/json",
+    };
     let mut operation = json!({
         "operationId": format!("{:?}", route.id),
         "summary": route.summary,
         "responses": {
-            "200": { "description": "done", "content": { "application/json": { "schema": answer } } },
+            "200": { "description": "done", "content": { answered_as: { "schema": answer } } },
             "default": { "description": "refused", "content": { "application/json": { "schema": problem } } },
         },
         "parameters": parameters(route.path, query.as_ref()),

@@ -3,11 +3,12 @@
 use super::{
     audit,
     auth::{Caller, Claim, Signed},
-    blocking,
     body::{self, Received},
     chain,
     error::ApiError,
-    many, patients, records, status,
+    many, patients, records,
+    reply::{Reply, respond},
+    status, stream,
 };
 use crate::branch::Branch;
 use axum::{
@@ -17,9 +18,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
-use serde::Serialize;
 use std::sync::Arc;
+use wardline_crypto::Digest;
 use wardline_ledger::Chain;
+use wardline_policy::Operation;
 use wardline_wire::{Access, Method, ROUTES, Route, RouteId};
 
 /// The API of a running node.
@@ -41,10 +43,7 @@ fn endpoint(route: &'static Route) -> MethodRouter<Arc<Branch>> {
         Method::Put => MethodFilter::PUT,
     };
     on(method, async move |State(branch): State<Arc<Branch>>, path: RawPathParams, request: Request| {
-        let mut response = match answer(branch, route, &path, request).await {
-            Ok(response) => response,
-            Err(refused) => refused.into_response(),
-        };
+        let mut response = answer(branch, route, &path, request).await;
         // Nothing here is for anybody's cache.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
@@ -55,21 +54,53 @@ fn endpoint(route: &'static Route) -> MethodRouter<Arc<Branch>> {
 pub(crate) fn chain_of(route: RouteId) -> Chain {
     use RouteId::*;
     match route {
-        Hello | Genesis | Status | MainHeaders | MainBlock | MainProofs | SubmitMain | SubmitManyMain
-        | MainFinality | MainFinalities | Audit => Chain::Main,
-        SideHeaders | SideBlock | SideProofs | SubmitSide | SubmitManySide | SideFinality
+        Hello | Genesis | Status | MainHeaders | MainStream | MainBlock | MainProofs | SubmitMain
+        | SubmitManyMain | MainFinality | MainFinalities | Audit => Chain::Main,
+        SideHeaders | SideStream | SideBlock | SideProofs | SubmitSide | SubmitManySide | SideFinality
         | SideFinalities | SearchPatients | KeepIdentity | Links | KeepRecord | KeepRecords | Envelopes
         | ReleaseKeys => Chain::Side,
     }
 }
 
-/// Checks in order; `docs/format/node.md` lists them.
+/// Admits and answers; whoever is admitted gets a signed answer, refusals included.
 async fn answer(
     branch: Arc<Branch>,
     route: &'static Route,
     path: &RawPathParams,
     request: Request,
-) -> Result<Response, ApiError> {
+) -> Response {
+    let call = match admit(Arc::clone(&branch), route, path, request).await {
+        Ok(call) => call,
+        Err(refused) => return refused.into_response(),
+    };
+    let line = call.caller.as_ref().map(|caller| Digest::of(&caller.line));
+    let reply = match (early_operation(route), &call.caller) {
+        (Some(operation), Some(caller)) => caller.may(operation),
+        _ => Ok(()),
+    };
+    let reply = match reply {
+        Ok(()) => dispatch(route.id, call).await,
+        Err(refused) => Err(refused),
+    };
+    respond(&branch, line, reply)
+}
+
+/// The operation that is decided at the door. One that needs a purpose is decided where the lookup that gives it is
+/// read; one that touches patients is decided where a refusal goes to the audit log too.
+fn early_operation(route: &Route) -> Option<Operation> {
+    match route.access {
+        Access::Needs(operation) if !decided_by_handler(route.id) => Some(operation),
+        _ => None,
+    }
+}
+
+/// Checks in order; `docs/format/node.md` lists them.
+async fn admit<'a>(
+    branch: Arc<Branch>,
+    route: &'static Route,
+    path: &'a RawPathParams,
+    request: Request,
+) -> Result<Call<'a>, ApiError> {
     let (head, body) = request.into_parts();
     // A HEAD request would reach the GET handlers.
     if head.method.as_str() != route.method.name() || head.method == HttpMethod::HEAD {
@@ -80,29 +111,19 @@ async fn answer(
         return Err(ApiError::NoRoute);
     }
     body::check_length(&head.headers, route.body_limit)?;
-    // An operation that needs a purpose is decided where the lookup that gives it is read; one that touches patients
-    // is decided where a refusal goes to the audit log too.
-    let operation = match route.access {
-        Access::Needs(operation) if !decided_by_handler(route.id) => Some(operation),
-        _ => None,
-    };
     let (caller, received) = match route.access {
         Access::Public => (None, body::receive(&branch, &head.headers, body, route.body_limit).await?),
         Access::Needs(_) | Access::ByTransaction => {
             let claim = Claim::read(&head.headers)?;
             claim.reach_heights(&branch).await?;
-            claim.check_grant(&branch, chain, operation).await?;
+            claim.check_grant(&branch, chain, early_operation(route)).await?;
             let received = body::receive(&branch, &head.headers, body, route.body_limit).await?;
             let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
             let signed = Signed { method: route.method.name(), target, body: &received.bytes };
             (Some(claim.authenticate(&branch, chain, signed).await?), received)
         }
     };
-    let call = Call { branch, path, uri: head.uri, caller, received };
-    if let (Some(operation), Some(caller)) = (operation, &call.caller) {
-        caller.may(operation)?;
-    }
-    dispatch(route.id, call).await
+    Ok(Call { branch, path, uri: head.uri, caller, received })
 }
 
 /// Routes whose handlers decide by themselves and write every decision to the audit log.
@@ -110,9 +131,10 @@ fn decided_by_handler(route: RouteId) -> bool {
     use RouteId::*;
     match route {
         SideBlock | SearchPatients | Links | Envelopes | ReleaseKeys => true,
-        Hello | Genesis | Status | MainHeaders | SideHeaders | MainBlock | MainProofs | SideProofs
-        | SubmitMain | SubmitSide | SubmitManyMain | SubmitManySide | MainFinality | SideFinality
-        | MainFinalities | SideFinalities | KeepIdentity | KeepRecord | KeepRecords | Audit => false,
+        Hello | Genesis | Status | MainHeaders | SideHeaders | MainStream | SideStream | MainBlock
+        | MainProofs | SideProofs | SubmitMain | SubmitSide | SubmitManyMain | SubmitManySide
+        | MainFinality | SideFinality | MainFinalities | SideFinalities | KeepIdentity | KeepRecord
+        | KeepRecords | Audit => false,
     }
 }
 
@@ -145,87 +167,95 @@ impl Call<'_> {
     }
 }
 
-async fn dispatch(route: RouteId, mut call: Call<'_>) -> Result<Response, ApiError> {
+async fn dispatch(route: RouteId, mut call: Call<'_>) -> Result<Reply, ApiError> {
     let branch = Arc::clone(&call.branch);
     match route {
-        RouteId::Hello => ok(status::hello(&branch)).await,
-        RouteId::Genesis => ok(status::genesis(&branch)).await,
-        RouteId::Status => ok(status::status(branch, call.caller()?).await?).await,
+        RouteId::Hello => Reply::json(status::hello(&branch)).await,
+        RouteId::Genesis => Reply::json(status::genesis(&branch)).await,
+        RouteId::Status => Reply::json(status::status(branch, call.caller()?).await?).await,
         RouteId::MainHeaders => {
-            ok(chain::headers(branch, Chain::Main, call.caller()?, call.query()?).await?).await
+            Reply::json(chain::headers(branch, Chain::Main, call.caller()?, call.query()?).await?).await
         }
         RouteId::SideHeaders => {
-            ok(chain::headers(branch, Chain::Side, call.caller()?, call.query()?).await?).await
+            Reply::json(chain::headers(branch, Chain::Side, call.caller()?, call.query()?).await?).await
+        }
+        RouteId::MainStream => {
+            Ok(Reply::Lines(stream::blocks(branch, Chain::Main, call.caller()?, &call.query()?)?))
+        }
+        RouteId::SideStream => {
+            Ok(Reply::Lines(stream::blocks(branch, Chain::Side, call.caller()?, &call.query()?)?))
         }
         RouteId::MainBlock => {
-            ok(chain::main_block(branch, call.caller()?, call.path("height")?).await?).await
+            Reply::json(chain::main_block(branch, call.caller()?, call.path("height")?).await?).await
         }
         RouteId::SideBlock => {
-            ok(chain::side_block(branch, call.caller()?, call.path("height")?).await?).await
+            Reply::json(chain::side_block(branch, call.caller()?, call.path("height")?).await?).await
         }
         RouteId::MainProofs => {
-            ok(chain::proofs(branch, Chain::Main, call.caller()?, call.json()?).await?).await
+            Reply::json(chain::proofs(branch, Chain::Main, call.caller()?, call.json()?).await?).await
         }
         RouteId::SideProofs => {
-            ok(chain::proofs(branch, Chain::Side, call.caller()?, call.json()?).await?).await
+            Reply::json(chain::proofs(branch, Chain::Side, call.caller()?, call.json()?).await?).await
         }
         RouteId::SubmitMain => {
-            ok(chain::submit(branch, Chain::Main, call.caller()?, call.json()?).await?).await
+            Reply::json(chain::submit(branch, Chain::Main, call.caller()?, call.json()?).await?).await
         }
         RouteId::SubmitSide => {
-            ok(chain::submit(branch, Chain::Side, call.caller()?, call.json()?).await?).await
+            Reply::json(chain::submit(branch, Chain::Side, call.caller()?, call.json()?).await?).await
         }
         RouteId::SubmitManyMain => {
-            ok(many::submit(branch, Chain::Main, call.caller()?, call.json()?).await?).await
+            Reply::json(many::submit(branch, Chain::Main, call.caller()?, call.json()?).await?).await
         }
         RouteId::SubmitManySide => {
-            ok(many::submit(branch, Chain::Side, call.caller()?, call.json()?).await?).await
+            Reply::json(many::submit(branch, Chain::Side, call.caller()?, call.json()?).await?).await
         }
         RouteId::MainFinalities => {
-            ok(many::finalities(branch, Chain::Main, call.caller()?, call.json()?).await?).await
+            Reply::json(many::finalities(branch, Chain::Main, call.caller()?, call.json()?).await?).await
         }
         RouteId::SideFinalities => {
-            ok(many::finalities(branch, Chain::Side, call.caller()?, call.json()?).await?).await
+            Reply::json(many::finalities(branch, Chain::Side, call.caller()?, call.json()?).await?).await
         }
         RouteId::MainFinality => {
-            ok(chain::finality(branch, Chain::Main, call.caller()?, call.path("id")?, call.query()?).await?)
-                .await
+            Reply::json(
+                chain::finality(branch, Chain::Main, call.caller()?, call.path("id")?, call.query()?).await?,
+            )
+            .await
         }
         RouteId::SideFinality => {
-            ok(chain::finality(branch, Chain::Side, call.caller()?, call.path("id")?, call.query()?).await?)
-                .await
+            Reply::json(
+                chain::finality(branch, Chain::Side, call.caller()?, call.path("id")?, call.query()?).await?,
+            )
+            .await
         }
-        RouteId::SearchPatients => ok(patients::search(branch, call.caller()?, call.json()?).await?).await,
+        RouteId::SearchPatients => {
+            Reply::json(patients::search(branch, call.caller()?, call.json()?).await?).await
+        }
         RouteId::KeepIdentity => {
-            ok(patients::keep_identity(branch, call.caller()?, call.path("patient")?, call.json()?).await?)
-                .await
+            Reply::json(
+                patients::keep_identity(branch, call.caller()?, call.path("patient")?, call.json()?).await?,
+            )
+            .await
         }
         RouteId::Links => {
             let body = call.received.bytes.clone();
-            ok(patients::links(branch, call.caller()?, call.json()?, body).await?).await
+            Reply::json(patients::links(branch, call.caller()?, call.json()?, body).await?).await
         }
         RouteId::KeepRecord => {
             let body = std::mem::take(&mut call.received.bytes);
-            ok(records::keep(branch, call.caller()?, call.path("record")?, body).await?).await
+            Reply::json(records::keep(branch, call.caller()?, call.path("record")?, body).await?).await
         }
         RouteId::KeepRecords => {
             let body = std::mem::take(&mut call.received.bytes);
-            ok(records::keep_many(branch, call.caller()?, body).await?).await
+            Reply::json(records::keep_many(branch, call.caller()?, body).await?).await
         }
         RouteId::Envelopes => {
             let body = call.received.bytes.clone();
-            ok(records::envelopes(branch, call.caller()?, call.json()?, body).await?).await
+            Reply::json(records::envelopes(branch, call.caller()?, call.json()?, body).await?).await
         }
         RouteId::ReleaseKeys => {
             let body = call.received.bytes.clone();
-            ok(records::keys(branch, call.caller()?, call.json()?, body).await?).await
+            Reply::json(records::keys(branch, call.caller()?, call.json()?, body).await?).await
         }
-        RouteId::Audit => ok(audit::log(branch, call.caller()?, call.query()?).await?).await,
+        RouteId::Audit => Reply::json(audit::log(branch, call.caller()?, call.query()?).await?).await,
     }
-}
-
-/// An answer as JSON; some have many megabytes, so none is written on a thread that serves connections.
-async fn ok(answer: impl Serialize + Send + 'static) -> Result<Response, ApiError> {
-    let bytes = blocking(move || serde_json::to_vec(&answer).map_err(ApiError::internal)).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }

@@ -157,7 +157,12 @@ impl Running {
         let _ = stream.write_all(body).await;
         let _ = stream.flush().await;
         let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
+        // A stream goes on for minutes; its first line is answer enough here.
+        while !first_line_is_here(&answer) {
+            if !matches!(stream.read_buf(&mut answer).await, Ok(read) if read > 0) {
+                break;
+            }
+        }
         parse(&answer)
     }
 
@@ -254,17 +259,29 @@ impl<'a> Ask<'a> {
     }
 }
 
+const LINES: &str = "application/jsonl";
+
+fn first_line_is_here(answer: &[u8]) -> bool {
+    let is_stream = answer.windows(LINES.len()).any(|window| window == LINES.as_bytes());
+    is_stream && answer.windows(2).any(|window| window == b"}\n")
+}
+
 /// Status and JSON of an answer; an answer without JSON gives `Null`.
 fn parse(answer: &[u8]) -> (u16, Value) {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(answer.len());
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     let body = answer.get(end + 4..).unwrap_or_default();
-    let body = if head.to_lowercase().contains("transfer-encoding: chunked") {
+    let mut body = if head.to_lowercase().contains("transfer-encoding: chunked") {
         unchunked(body)
     } else {
         body.to_vec()
     };
+    if head.contains(LINES) {
+        // Signature, space, item.
+        let line = body.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        body = line.splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default().to_vec();
+    }
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
