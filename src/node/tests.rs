@@ -8,5 +8,6 @@ mod many;
 mod mirror;
 mod release;
 mod simulated;
+mod stream;
 mod versions;
 mod world;
