@@ -22,6 +22,7 @@ mod replay;
 #[cfg(test)]
 mod roundtrip;
 pub mod rules;
+mod spoken;
 pub mod state;
 #[cfg(test)]
 mod testing;
@@ -56,6 +57,7 @@ pub use registry::{
 };
 pub use replay::Replay;
 pub use rules::{BlockContext, Refusal, Selection};
+pub use spoken::{StateWord, state_word};
 pub use state::{
     AccessEntry, Changes, Key, LinkEntry, LookupEntry, PatientEntry, RecordEntry, StateUnavailable,
     StateView, ValidatorSet, link_leaf,
