@@ -9,6 +9,7 @@ mod demo;
 mod import;
 mod main_job;
 mod processes;
+mod pty;
 mod tampering;
 mod terminal;
 mod verify;

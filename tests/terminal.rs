@@ -1,127 +1,11 @@
 //! The built program in a pseudo-terminal of 80x24, as ward staff meet it.
 
-use crate::demo::{self, PATIENCE, WARDLINE};
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use std::{
-    io::{Read as _, Write},
-    sync::{Arc, Condvar, Mutex},
-    time::Instant,
-};
-
-/// What the terminal has shown so far, and whether the program's end of it is closed.
-struct Shown {
-    screen: vt100::Parser,
-    closed: bool,
-}
-
-/// A console process in a pseudo-terminal.
-struct Terminal {
-    child: Box<dyn Child + Send + Sync>,
-    keys: Box<dyn Write + Send>,
-    shown: Arc<(Mutex<Shown>, Condvar)>,
-    _master: Box<dyn MasterPty + Send>,
-}
+use crate::{demo, pty::Terminal};
 
 impl Terminal {
     /// Opens the console as `staff` of the shared demo.
     fn open(staff: &str) -> Self {
-        let demo = demo::shared();
-        let pair = native_pty_system()
-            .openpty(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 })
-            .unwrap();
-        let mut command = CommandBuilder::new(WARDLINE);
-        command.args(["console", "--config", demo.config(), "--key", demo.key(staff)]);
-        command.env("TERM", "xterm-256color");
-        command.env("ESCDELAY", "300");
-        command.env_remove("NO_COLOR");
-        let child = pair.slave.spawn_command(command).unwrap();
-        drop(pair.slave);
-        let keys = pair.master.take_writer().unwrap();
-        let mut reader = pair.master.try_clone_reader().unwrap();
-        let shown = Arc::new((
-            Mutex::new(Shown { screen: vt100::Parser::new(24, 80, 0), closed: false }),
-            Condvar::new(),
-        ));
-        let sink = shown.clone();
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            loop {
-                let count = reader.read(&mut bytes).unwrap_or(0);
-                let mut shown = sink.0.lock().unwrap();
-                shown.screen.process(&bytes[..count]);
-                shown.closed = count == 0;
-                sink.1.notify_all();
-                if count == 0 {
-                    return;
-                }
-            }
-        });
-        Self { child, keys, shown, _master: pair.master }
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
-    }
-
-    /// Waits until the screen satisfies a condition.
-    fn wait(&self, what: &str, condition: impl Fn(&vt100::Screen) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        let mut shown = self.shown.0.lock().unwrap();
-        loop {
-            if condition(shown.screen.screen()) {
-                return;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero() && !shown.closed,
-                "{what} never came:\n{}",
-                shown.screen.screen().contents()
-            );
-            shown = self.shown.1.wait_timeout(shown, left).unwrap().0;
-        }
-    }
-
-    fn wait_for(&self, text: &str) {
-        self.wait(text, |screen| screen.contents().contains(text));
-    }
-
-    fn unlock(&mut self) {
-        let passphrase = std::fs::read_to_string(demo::shared().passphrase_file()).unwrap();
-        self.wait_for("Passphrase");
-        self.press(&passphrase);
-        self.press("\r");
-    }
-
-    /// Sends a signal and waits for the end; the terminal must be as it was.
-    fn signal(mut self, name: &str) {
-        let pid = self.child.process_id().unwrap();
-        std::process::Command::new("kill").args([name, &pid.to_string()]).status().unwrap();
-        self.ended();
-    }
-
-    fn ended(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < deadline, "the console does not end");
-            std::thread::yield_now();
-        }
-        // the reader may still be at the last bytes
-        let mut shown = self.shown.0.lock().unwrap();
-        while !shown.closed && shown.screen.screen().alternate_screen() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "the alternate screen is still on");
-            shown = self.shown.1.wait_timeout(shown, left).unwrap().0;
-        }
-        assert!(!shown.screen.screen().alternate_screen(), "the alternate screen is still on");
-        assert!(!shown.screen.screen().hide_cursor(), "the cursor is still hidden");
-        assert!(!shown.screen.screen().bracketed_paste(), "bracketed paste is still on");
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
+        Self::console(demo::shared(), staff)
     }
 }
 
@@ -148,7 +32,7 @@ fn a_nurse_unlocks_finds_a_patient_and_opens_a_record_of_another_branch() {
     terminal.wait_for("PROVEN WHOLE");
     terminal.wait("verified rows", |screen| screen.contents().matches("VERIFIED").count() >= 2);
     terminal.press("\r");
-    terminal.wait_for("Temporary ID");
+    terminal.wait_for("Made at");
     terminal.press("q");
     terminal.ended();
 }

@@ -36,4 +36,4 @@ mod tests;
 use wardline_record::sanitise;
 
 pub use run::{ConsoleError, StaffChoice, Start, run};
-pub use screenshot::{picture, screenshot, screenshot_names};
+pub use screenshot::{picture, screenshot, screenshot_names, svg};
