@@ -8,6 +8,7 @@ mod block;
 mod body;
 pub mod certificate;
 mod codec;
+pub mod evidence;
 mod genesis;
 #[cfg(test)]
 mod golden;

@@ -5,7 +5,7 @@
 //! could have signed other validators at the end of the older epoch with the very same keys.
 
 use crate::block::follows;
-use crate::certificate;
+use crate::certificate::{self, Signers};
 use crate::codec::Canonical;
 use crate::genesis::{Genesis, namespace};
 use crate::header::{Header, ends_epoch};
@@ -61,7 +61,7 @@ impl TrustPath {
             return Err(Invalid::NotEpochEnd(height));
         }
         let epoch = known.header.epoch.saturating_add(1);
-        if self.sets.last_key_value().is_some_and(|(last, _)| *last >= epoch) {
+        if self.newest() >= epoch {
             return Err(Invalid::StepOrder(epoch));
         }
         let proof = StateProof::from_bytes(&step.proof)
@@ -80,11 +80,34 @@ impl TrustPath {
         self.sets.range(..=epoch).next_back().map(|(_, set)| set)
     }
 
+    /// The first epoch of the newest known validators.
+    pub fn newest(&self) -> u64 {
+        self.sets.last_key_value().map_or(0, |(epoch, _)| *epoch)
+    }
+
+    /// The validators of this very epoch, where the path has them: of other epochs there may be a change that it leaves
+    /// out.
+    pub fn validators_of(&self, epoch: u64) -> Option<&ValidatorSet> {
+        self.sets.get(&epoch)
+    }
+
     /// The first of these headers, once the last one is certified and each names the one before: all of one epoch.
     ///
     /// # Errors
     /// What does not hold.
     pub fn certified(&self, headers: &[Vec<u8>], certificate: &[u8]) -> Result<VerifiedHeader, Invalid> {
+        self.certified_by(headers, certificate).map(|(first, _)| first)
+    }
+
+    /// The same, with the branches that signed.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn certified_by(
+        &self,
+        headers: &[Vec<u8>],
+        certificate: &[u8],
+    ) -> Result<(VerifiedHeader, Signers), Invalid> {
         let mut run: Vec<VerifiedHeader> = Vec::with_capacity(headers.len());
         for bytes in headers {
             let after = run.last().map_or(0, |last| last.header.height);
@@ -107,8 +130,9 @@ impl TrustPath {
             return Err(Invalid::OtherEpoch(height));
         }
         let set = self.validators(epoch).ok_or(Invalid::ValidatorsMissing(epoch))?;
-        certificate::verify(certificate, &namespace(&self.network, self.chain), set, &last.digest, epoch)
+        let namespace = namespace(&self.network, self.chain);
+        let signers = certificate::verify(certificate, &namespace, set, &last.digest, epoch)
             .map_err(|error| Invalid::Certificate { height, error })?;
-        Ok(first.clone())
+        Ok((first.clone(), signers))
     }
 }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod encoding;
+pub mod evidence;
 mod request;
 mod route;
 mod shapes;
