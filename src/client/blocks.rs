@@ -277,7 +277,7 @@ impl Inner {
     }
 
     /// The validators of an epoch, proven under the last header of the epoch before.
-    async fn validators_of(&self, chain: Chain, epoch: u64) -> Result<ValidatorSet, ClientError> {
+    pub(crate) async fn validators_of(&self, chain: Chain, epoch: u64) -> Result<ValidatorSet, ClientError> {
         let trust = self.trust(chain)?;
         if let Some(set) = trust.validators(epoch) {
             return Ok(set);

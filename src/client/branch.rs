@@ -153,12 +153,13 @@ pub(crate) struct Shared {
 pub(crate) struct Target {
     route: RouteId,
     path: String,
+    any_height: bool,
 }
 
 impl Target {
     /// A route without parameters.
     pub(crate) fn of(route: RouteId) -> Self {
-        Self { route, path: route.route().path.to_owned() }
+        Self { route, path: route.route().path.to_owned(), any_height: false }
     }
 
     /// A route whose path has one parameter, which must need no escaping: a number or hexadecimal digits.
@@ -168,7 +169,12 @@ impl Target {
             Some((start, _)) => format!("{start}{parameter}"),
             None => template.to_owned(),
         };
-        Self { route, path }
+        Self { route, path, any_height: false }
+    }
+
+    /// For a branch that may be behind: without heights that it must have reached to answer at all.
+    pub(crate) fn at_any_height(self) -> Self {
+        Self { any_height: true, ..self }
     }
 
     /// With a query of numbers.
@@ -456,7 +462,10 @@ impl Branch {
     ) -> (reqwest::RequestBuilder, Asked) {
         let route = target.route.route();
         let counter = self.counter.fetch_add(1, Ordering::Relaxed);
-        let (min_main, min_side) = (self.heights.get(Chain::Main), self.heights.get(Chain::Side));
+        let (min_main, min_side) = match target.any_height {
+            true => (0, 0),
+            false => (self.heights.get(Chain::Main), self.heights.get(Chain::Side)),
+        };
         let line = RequestLine {
             network: &self.network,
             branch: self.id(),

@@ -14,6 +14,7 @@ use crate::{
     settings::{Settings, is_https},
     standing::Judged,
     trust::Trust,
+    watch::Watch,
 };
 use std::{
     collections::BTreeMap,
@@ -60,6 +61,8 @@ pub(crate) struct Inner {
     /// Identities that searches of this session opened, with the digest of their envelope.
     pub(crate) identities: Mutex<BTreeMap<PatientId, (Identity, Digest)>>,
     pub(crate) judged: Mutex<BTreeMap<(u16, Chain), Judged>>,
+    pub(crate) watch: Watch,
+    pub(crate) found: Mutex<Vec<crate::alarm::Finding>>,
     pub(crate) drafts: Drafts<RecordDraft>,
     pub(crate) enrolments: Drafts<EnrolDraft>,
 }
@@ -121,6 +124,13 @@ impl Group {
 
         let infos = branches.iter().map(|branch| info(branch)).collect();
         let overview = Overview::before(&main, side.as_deref(), &branches);
+        let watch = Watch::of(
+            branches.iter().map(|branch| branch.id()).collect(),
+            side.as_ref().map(|_| {
+                let trusted = branches.iter().filter(|branch| branch.participant.trusted);
+                trusted.map(|branch| branch.id()).collect()
+            }),
+        );
         let inner = Inner {
             network,
             session,
@@ -134,6 +144,8 @@ impl Group {
             overview: Mutex::new(overview),
             identities: Mutex::default(),
             judged: Mutex::default(),
+            watch,
+            found: Mutex::default(),
             drafts: Drafts::default(),
             enrolments: Drafts::default(),
         };

@@ -4,7 +4,9 @@
 //! chains that grow from checkpoints kept on disk; a branch's word alone is never shown as a fact. This room does no
 //! drawing and takes no passphrase from anybody: callers bring settings, genesis, key file and passphrase.
 
+mod alarm;
 mod answer;
+mod bisect;
 mod blocks;
 mod branch;
 mod bulk;
@@ -38,10 +40,12 @@ mod tally;
 mod tls;
 mod trust;
 mod verify;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
+pub use bisect::{Bisection, Difference};
 pub use blocks::{BlockBody, BlockDetail, BlockLine, Certified, GivenBody, TransactionView};
 pub use branch::BranchError;
 pub use bulk::NewRecord;
@@ -65,3 +69,4 @@ pub use verify::{
     ArchiveError, BadCopy, ChainReport, Copies, Depth, ExportRequest, Exported, Fault, RecordsReport,
     Unheard, Verdict, Verification, VerifyProgress, VerifyRequest, verify_archive,
 };
+pub use watch::{Cell, StripBranch, StripCell, StripRow, StripView};

@@ -96,6 +96,10 @@ pub enum BranchWord {
     Silent,
     /// Its head is another block than the verified one of the same height.
     Conflict,
+    /// It gave a certified block that is not the verified one: a quorum signed both.
+    Forked,
+    /// It signed a lower newest block after a higher one.
+    RolledBack,
     /// Its answer is malformed or fails verification.
     Invalid,
     /// It answers and refuses.
@@ -112,6 +116,8 @@ impl BranchWord {
             Self::Behind => "BEHIND",
             Self::Silent => "SILENT",
             Self::Conflict => "CONFLICT",
+            Self::Forked => "FORKED",
+            Self::RolledBack => "ROLLED BACK",
             Self::Invalid => "INVALID",
             Self::Refused => "REFUSED",
         }
@@ -132,7 +138,7 @@ impl Overview {
 }
 
 impl Head {
-    fn of(known: &Known) -> Self {
+    pub(crate) fn of(known: &Known) -> Self {
         Self { height: known.header.height, digest: known.digest, time_s: known.header.time_s }
     }
 }
@@ -177,6 +183,8 @@ const fn severity(word: BranchWord) -> u8 {
         BranchWord::Refused => 4,
         BranchWord::Invalid => 5,
         BranchWord::Conflict => 6,
+        BranchWord::RolledBack => 7,
+        BranchWord::Forked => 8,
     }
 }
 

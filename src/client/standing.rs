@@ -13,9 +13,9 @@ use wardline_wire::{ChainStatus, Status};
 /// A block younger than this many seconds may be missing at a branch without its being behind.
 const JUST_NOW_S: u64 = 3;
 /// And not more of them than these.
-const LAG_BLOCKS: u64 = 3;
+pub(crate) const LAG_BLOCKS: u64 = 3;
 /// How far this machine's clock may be from the branches' without their tips looking old.
-const CLOCKS_APART_S: u64 = 5;
+pub(crate) const CLOCKS_APART_S: u64 = 5;
 
 /// What was found out of a branch's newest claim. The same claim again is the same, and nobody is asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,7 +48,8 @@ impl Branch {
             Chain::Main => RouteId::MainStream,
             Chain::Side => RouteId::SideStream,
         };
-        let (response, asked) = self.lines(Target::of(route).query(&[("from", from)])).await?;
+        let (response, asked) =
+            self.lines(Target::of(route).query(&[("from", from)]).at_any_height()).await?;
         Ok(BlockStream { branch: self.clone(), chain, response, asked, part: 0, pending: Vec::new() })
     }
 }

@@ -2,6 +2,7 @@
 //! of replies against what is verified.
 
 use crate::{
+    answer::Given,
     branch::{Branch, Target},
     error::ClientError,
     group::{Inner, heavy},
@@ -174,12 +175,19 @@ impl Inner {
         from: u64,
         limit: u64,
     ) -> Result<Headers, ClientError> {
-        let route = match chain {
-            Chain::Main => RouteId::MainHeaders,
-            Chain::Side => RouteId::SideHeaders,
-        };
-        let target = Target::of(route).query(&[("from", from), ("limit", limit)]);
-        branch.get(target).await.map_err(|error| branch.failed(error))
+        branch.get(headers_target(chain, from, limit)).await.map_err(|error| branch.failed(error))
+    }
+
+    /// The same of a branch that may be behind: what it has is compared, not relied on.
+    pub(crate) async fn headers_at_any_height(
+        &self,
+        branch: &Arc<Branch>,
+        chain: Chain,
+        from: u64,
+        limit: u64,
+    ) -> Result<Given<Headers>, ClientError> {
+        let target = headers_target(chain, from, limit).at_any_height();
+        branch.get_kept(target).await.map_err(|error| branch.failed(error))
     }
 
     /// Verified headers from `low` to `high`, at or below the newest verified one. What is older than the headers in
@@ -237,6 +245,14 @@ impl Inner {
         let trust = self.trust_arc(chain)?;
         Ok(heavy(move || trust.save()).await??)
     }
+}
+
+fn headers_target(chain: Chain, from: u64, limit: u64) -> Target {
+    let route = match chain {
+        Chain::Main => RouteId::MainHeaders,
+        Chain::Side => RouteId::SideHeaders,
+    };
+    Target::of(route).query(&[("from", from), ("limit", limit)])
 }
 
 /// The headers, if each is the parent of the next and the last one is the parent of `anchor`.

@@ -23,7 +23,7 @@ const DETAIL_LINES: u16 = 5;
 
 const COLUMNS: &[Column] = &[
     Column { title: "Branch", min: 10, max: 20, right: false, drop: 0 },
-    Column { title: "State", min: 9, max: 9, right: false, drop: 0 },
+    Column { title: "State", min: 9, max: 11, right: false, drop: 0 },
     Column { title: "Main", min: 6, max: 12, right: true, drop: 2 },
     Column { title: "Side", min: 6, max: 12, right: true, drop: 4 },
     Column { title: "Head", min: 8, max: 8, right: false, drop: 5 },
@@ -192,7 +192,7 @@ fn tone(word: BranchWord) -> Tone {
     match word {
         BranchWord::Verified => Tone::Good,
         BranchWord::Behind | BranchWord::Silent | BranchWord::Refused => Tone::Warning,
-        BranchWord::Conflict | BranchWord::Invalid => Tone::Bad,
+        BranchWord::Conflict | BranchWord::Forked | BranchWord::RolledBack | BranchWord::Invalid => Tone::Bad,
         BranchWord::NotAsked | BranchWord::Asking => Tone::Quiet,
     }
 }
@@ -240,6 +240,8 @@ fn meaning(word: BranchWord) -> &'static str {
         BranchWord::Behind => "its block is a verified one, and newer ones exist",
         BranchWord::Silent => "it did not answer in time",
         BranchWord::Conflict => "it shows another block than the verified one",
+        BranchWord::Forked => "a quorum signed another block that it shows: see the alarms",
+        BranchWord::RolledBack => "it signed an older block as its newest than before",
         BranchWord::Invalid => "its answer does not verify",
         BranchWord::Refused => "it answers and refuses",
     }

@@ -1,0 +1,457 @@
+//! What each branch said of each height, held against the verified chain. No network, no disk: every word follows from
+//! what was put in.
+//!
+//! It must not decide whether a header or a certificate stands; it is told.
+
+use super::{Cell, StripCell, StripRow};
+use crate::{alarm::Certified, overview::Head, trust::Known};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use tokio::time::Instant;
+use wardline_crypto::Digest;
+use wardline_ledger::{Canonical, SignedTip};
+
+/// Heights kept.
+pub(crate) const HEIGHTS: usize = 4096;
+/// Certificates kept, for evidence: of the newest heights.
+const CERTIFICATES: usize = 1024;
+/// Signed tips above the verified chain that are kept of a branch until it is verified as far.
+const TIPS_AHEAD: usize = 64;
+/// Findings of a run that are remembered so that they are told once.
+const TOLD: usize = 4096;
+/// A branch that says nothing for so long is silent: streams say something every two seconds.
+pub(crate) const SILENT: Duration = Duration::from_secs(6);
+/// A block may be missing at a branch for so long without its being behind.
+pub(crate) const JUST_NOW: Duration = Duration::from_secs(3);
+
+/// Two statements that cannot both be true.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Clash {
+    /// Another certified block at a verified height.
+    Fork { height: u64, theirs: Certified },
+    /// A signed tip with another digest at a verified height.
+    Contradiction { tip: SignedTip },
+    /// A signed tip below an earlier one of the same branch.
+    Rollback { earlier: SignedTip, later: SignedTip },
+}
+
+impl Clash {
+    /// What it is known again by.
+    fn name(&self) -> (u8, u64, Digest) {
+        match self {
+            Self::Fork { height, theirs } => {
+                (0, *height, theirs.headers.first().map_or(Digest::ZERO, |header| Digest::of(header)))
+            }
+            Self::Contradiction { tip } => (1, tip.height, tip.digest),
+            // A branch that stays rolled back says so with every tip.
+            Self::Rollback { earlier, .. } => (2, earlier.height, earlier.digest),
+        }
+    }
+}
+
+/// A header that a branch gave and that is not the verified one, or not yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Other {
+    pub(crate) cell: Cell,
+    pub(crate) digest: Option<Digest>,
+    pub(crate) why: String,
+    /// Its proof, when a quorum certified it.
+    pub(crate) certified: Option<Certified>,
+}
+
+/// What a branch said of a height.
+#[derive(Clone, Debug, Default)]
+enum Mark {
+    #[default]
+    Nothing,
+    Fetching,
+    Same,
+    Other(Box<Other>),
+}
+
+struct Row {
+    verified: Option<Known>,
+    /// When it was verified, or first told of.
+    since: Instant,
+    /// In the order of the branches.
+    marks: Vec<Mark>,
+}
+
+/// What is known of one branch on the chain.
+#[derive(Default)]
+pub(crate) struct Voice {
+    /// When its stream was first asked for.
+    pub(crate) asked: Option<Instant>,
+    /// When its last item came.
+    pub(crate) heard: Option<Instant>,
+    /// The same by the clock, Unix seconds.
+    pub(crate) heard_s: Option<u64>,
+    /// Its newest tip of this run.
+    pub(crate) tip: Option<SignedTip>,
+    /// The tip with the greatest height, of this run or an earlier one.
+    pub(crate) highest: Option<SignedTip>,
+    /// Why what it said last does not stand.
+    pub(crate) trouble: Option<String>,
+    /// Why its stream could not be read the last time.
+    pub(crate) failed: Option<String>,
+    /// Why it does not give its stream.
+    pub(crate) refused: Option<String>,
+    /// The greatest height at which it gave or signed the verified block in this run.
+    pub(crate) verified: Option<u64>,
+    /// Since when its tip is below the verified head.
+    pub(crate) behind_since: Option<(Instant, u64)>,
+    /// Since when its tip is above the verified head.
+    pub(crate) ahead_since: Option<Instant>,
+    ahead: BTreeMap<u64, SignedTip>,
+    told: BTreeSet<(u8, u64, Digest)>,
+}
+
+impl Voice {
+    /// Whether items come.
+    pub(crate) fn is_live(&self, now: Instant) -> bool {
+        self.heard.is_some_and(|at| now.duration_since(at) <= SILENT)
+    }
+
+    /// What is said of its stream.
+    pub(crate) fn words(&self) -> (bool, [Option<String>; 3]) {
+        (self.asked.is_some(), [self.trouble.clone(), self.failed.clone(), self.refused.clone()])
+    }
+
+    /// The tip that its newest one goes back behind, with that one's height.
+    pub(crate) fn rolled_back(&self) -> Option<(&SignedTip, u64)> {
+        let (tip, highest) = (self.tip.as_ref()?, self.highest.as_ref()?);
+        (tip.height < highest.height && tip.time_s > highest.time_s).then_some((highest, tip.height))
+    }
+}
+
+/// One chain's table.
+pub(crate) struct Table {
+    branches: Vec<u16>,
+    rows: BTreeMap<u64, Row>,
+    voices: Vec<Voice>,
+    certificates: BTreeMap<u64, Vec<u8>>,
+    /// The newest verified height.
+    top: Option<u64>,
+    /// Whether something changed since that was last asked.
+    touched: bool,
+}
+
+impl Table {
+    /// An empty table of these columns.
+    pub(crate) fn of(branches: Vec<u16>) -> Self {
+        let voices = branches.iter().map(|_| Voice::default()).collect();
+        Self {
+            branches,
+            voices,
+            rows: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            top: None,
+            touched: false,
+        }
+    }
+
+    pub(crate) fn branches(&self) -> &[u16] {
+        &self.branches
+    }
+
+    pub(crate) fn voice(&self, branch: u16) -> Option<&Voice> {
+        self.voices.get(self.column(branch)?)
+    }
+
+    pub(crate) fn voice_mut(&mut self, branch: u16) -> Option<&mut Voice> {
+        let column = self.column(branch)?;
+        self.voices.get_mut(column)
+    }
+
+    /// The verified header at a height.
+    pub(crate) fn verified(&self, height: u64) -> Option<&Known> {
+        self.rows.get(&height)?.verified.as_ref()
+    }
+
+    /// The newest height with a verified header.
+    pub(crate) const fn top(&self) -> Option<u64> {
+        self.top
+    }
+
+    /// The proof of the verified block at a height from what is in memory.
+    pub(crate) fn proof(&self, height: u64) -> Option<Certified> {
+        let (last, certificate) = self.certificates.range(height..).next()?;
+        let epoch = self.verified(height)?.header.epoch;
+        let headers: Option<Vec<Vec<u8>>> = (height..=*last)
+            .map(|height| {
+                let known = self.verified(height).filter(|known| known.header.epoch == epoch)?;
+                Some(known.header.encode())
+            })
+            .collect();
+        Some(Certified { headers: headers?, certificate: certificate.clone() })
+    }
+
+    /// Keeps a certificate that was checked for the verified block of its height.
+    pub(crate) fn keep_certificate(&mut self, height: u64, certificate: Vec<u8>) {
+        self.certificates.entry(height).or_insert(certificate);
+        while self.certificates.len() > CERTIFICATES {
+            self.certificates.pop_first();
+        }
+    }
+
+    /// Whether these very bytes were checked for the verified block of this height.
+    pub(crate) fn has_certificate(&self, height: u64, certificate: &[u8]) -> bool {
+        self.certificates.get(&height).is_some_and(|kept| kept == certificate)
+    }
+
+    /// A header is verified. Gives, with their branches, what was said before and cannot stand beside it.
+    pub(crate) fn verify(&mut self, known: &Known, now: Instant) -> Vec<(u16, Clash)> {
+        let height = known.header.height;
+        self.top = self.top.max(Some(height));
+        let Some(row) = self.row(height, now) else { return Vec::new() };
+        if row.verified.as_ref() == Some(known) {
+            return Vec::new();
+        }
+        row.verified = Some(known.clone());
+        row.since = now;
+        self.touched = true;
+        let mut clashes = Vec::new();
+        for column in 0..self.branches.len() {
+            let mut said = Vec::new();
+            if let Some(other) = self.other(height, column)
+                && let Some(digest) = other.digest
+            {
+                if digest == known.digest {
+                    self.set(height, column, Mark::Same, now);
+                } else {
+                    other.cell = Cell::Conflict;
+                    other.why = another(height);
+                    said.extend(other.certified.clone().map(|theirs| Clash::Fork { height, theirs }));
+                }
+            }
+            let tip = self.voices.get_mut(column).and_then(|voice| voice.ahead.remove(&height));
+            said.extend(tip.and_then(|tip| self.hold(column, tip, now)));
+            clashes.extend(said.into_iter().filter_map(|clash| self.tell(column, clash)));
+        }
+        clashes
+    }
+
+    /// A branch gave a header whose form stands; `certified` when a quorum signed it.
+    pub(crate) fn give(
+        &mut self,
+        branch: u16,
+        height: u64,
+        digest: Digest,
+        certified: Option<Certified>,
+        now: Instant,
+    ) -> Option<Clash> {
+        let column = self.column(branch)?;
+        let verified = self.verified(height).map(|known| known.digest);
+        if verified == Some(digest) {
+            self.set(height, column, Mark::Same, now);
+            return None;
+        }
+        let (cell, why) = match verified {
+            Some(_) => (Cell::Conflict, another(height)),
+            None => (Cell::Unchecked, "nothing is verified at this height yet".to_owned()),
+        };
+        let other = Other { cell, digest: Some(digest), why, certified: certified.clone() };
+        self.set(height, column, Mark::Other(Box::new(other)), now);
+        let theirs = certified.filter(|_| verified.is_some())?;
+        self.tell(column, Clash::Fork { height, theirs }).map(|(_, clash)| clash)
+    }
+
+    /// What a branch gave at a height cannot stand. Says whether that is new.
+    pub(crate) fn refuse(&mut self, branch: u16, height: u64, other: Other, now: Instant) -> bool {
+        let Some(column) = self.column(branch) else { return false };
+        let new = self.other(height, column).is_none_or(|before| before.cell != other.cell);
+        self.set(height, column, Mark::Other(Box::new(other)), now);
+        new
+    }
+
+    /// An item of a branch's stream came.
+    pub(crate) fn heard(&mut self, branch: u16, now: Instant, now_s: u64) {
+        let Some(voice) = self.voice_mut(branch) else { return };
+        let was_silent = !voice.is_live(now);
+        (voice.heard, voice.heard_s) = (Some(now), Some(now_s));
+        self.touched |= was_silent;
+    }
+
+    /// A branch is being asked for a height, or that question has ended without an answer.
+    pub(crate) fn fetch(&mut self, branch: u16, height: u64, asking: bool, now: Instant) {
+        let Some(column) = self.column(branch) else { return };
+        let mark = self.rows.get(&height).and_then(|row| row.marks.get(column));
+        match (mark, asking) {
+            (None | Some(Mark::Nothing), true) => self.set(height, column, Mark::Fetching, now),
+            (Some(Mark::Fetching), false) => self.set(height, column, Mark::Nothing, now),
+            _ => {}
+        }
+    }
+
+    /// A branch's own signed tip, whose signature was checked.
+    pub(crate) fn tip(&mut self, branch: u16, tip: SignedTip, now: Instant) -> Vec<Clash> {
+        let Some(column) = self.column(branch) else { return Vec::new() };
+        let mut said = Vec::new();
+        if let Some(voice) = self.voices.get_mut(column) {
+            match &voice.highest {
+                Some(earlier) if tip.height < earlier.height => {
+                    if tip.time_s > earlier.time_s {
+                        said.push(Clash::Rollback { earlier: earlier.clone(), later: tip.clone() });
+                    }
+                }
+                // Of tips at one height the first one proves most.
+                Some(earlier) if tip.height == earlier.height => {}
+                _ => voice.highest = Some(tip.clone()),
+            }
+            let height = voice.tip.as_ref().map(|before| before.height);
+            self.touched |= height != Some(tip.height);
+            voice.tip = Some(tip.clone());
+        }
+        if self.verified(tip.height).is_some() {
+            said.extend(self.hold(column, tip, now));
+        } else if self.top().is_none_or(|top| tip.height > top)
+            && let Some(voice) = self.voices.get_mut(column)
+        {
+            voice.ahead.insert(tip.height, tip);
+            while voice.ahead.len() > TIPS_AHEAD {
+                voice.ahead.pop_first();
+            }
+        }
+        said.into_iter().filter_map(|clash| self.tell(column, clash)).map(|(_, clash)| clash).collect()
+    }
+
+    /// Notes since when branches are behind or ahead of the verified head. Says whether there is something to draw.
+    pub(crate) fn settle(&mut self, head: u64, now: Instant, now_s: u64) -> bool {
+        let mut apart = false;
+        for voice in &mut self.voices {
+            let height = voice.tip.as_ref().map(|tip| tip.height);
+            match height {
+                Some(height) if height < head => {
+                    voice.behind_since = voice.behind_since.or(Some((now, now_s)))
+                }
+                _ => voice.behind_since = None,
+            }
+            match height {
+                Some(height) if height > head => voice.ahead_since = voice.ahead_since.or(Some(now)),
+                _ => voice.ahead_since = None,
+            }
+            apart |= voice.behind_since.is_some() || voice.ahead_since.is_some();
+        }
+        // How long they are so is told with every item.
+        std::mem::take(&mut self.touched) || apart
+    }
+
+    /// The newest rows, newest first, from the highest that anybody told of.
+    pub(crate) fn rows(&self, head: &Head, count: usize, now: Instant) -> Vec<StripRow> {
+        let top = self.rows.last_key_value().map_or(head.height, |(height, _)| head.height.max(*height));
+        let count = u64::try_from(count.min(HEIGHTS)).unwrap_or(u64::MAX);
+        let low = (top + 1).saturating_sub(count);
+        (low..=top).rev().take(count as usize).map(|height| self.strip_row(height, now)).collect()
+    }
+
+    /// Whether the branch's newest tip is a verified block, is another one, or cannot be told.
+    pub(crate) fn tip_holds(&self, branch: u16) -> Option<bool> {
+        let tip = self.voice(branch)?.tip.as_ref()?;
+        Some(self.verified(tip.height)?.digest == tip.digest)
+    }
+
+    fn strip_row(&self, height: u64, now: Instant) -> StripRow {
+        let row = self.rows.get(&height);
+        let verified = row.and_then(|row| row.verified.as_ref());
+        let cells = self.voices.iter().enumerate().map(|(column, voice)| {
+            let mark = row.and_then(|row| row.marks.get(column)).unwrap_or(&Mark::Nothing);
+            let plain = |cell, theirs| StripCell { cell, theirs, why: None };
+            match mark {
+                Mark::Same => plain(Cell::Verified, verified.map(|known| known.digest)),
+                Mark::Fetching => plain(Cell::Fetching, None),
+                Mark::Other(other) => {
+                    StripCell { cell: other.cell, theirs: other.digest, why: Some(other.why.clone()) }
+                }
+                Mark::Nothing => {
+                    let below = voice.tip.as_ref().is_some_and(|tip| tip.height < height);
+                    let old = row.is_some_and(|row| now.duration_since(row.since) > JUST_NOW);
+                    match voice {
+                        voice
+                            if voice.asked.is_some_and(|at| now.duration_since(at) > SILENT)
+                                && !voice.is_live(now) =>
+                        {
+                            plain(Cell::Silent, None)
+                        }
+                        _ if below && old => plain(Cell::Behind, None),
+                        _ => plain(Cell::Unchecked, None),
+                    }
+                }
+            }
+        });
+        StripRow {
+            height,
+            digest: verified.map(|known| known.digest),
+            time_s: verified.map(|known| known.header.time_s),
+            transactions: verified.map(|known| known.header.transactions),
+            cells: cells.collect(),
+        }
+    }
+
+    /// Holds a tip against the verified header of its height.
+    fn hold(&mut self, column: usize, tip: SignedTip, now: Instant) -> Option<Clash> {
+        let known = self.verified(tip.height)?;
+        if known.digest == tip.digest {
+            self.set(tip.height, column, Mark::Same, now);
+            return None;
+        }
+        let height = tip.height;
+        let certified = self.other(height, column).and_then(|other| other.certified.clone());
+        let other = Other { cell: Cell::Conflict, digest: Some(tip.digest), why: another(height), certified };
+        self.set(height, column, Mark::Other(Box::new(other)), now);
+        Some(Clash::Contradiction { tip })
+    }
+
+    /// A clash is told once in a run.
+    fn tell(&mut self, column: usize, clash: Clash) -> Option<(u16, Clash)> {
+        let branch = *self.branches.get(column)?;
+        let voice = self.voices.get_mut(column)?;
+        (voice.told.len() < TOLD && voice.told.insert(clash.name())).then_some((branch, clash))
+    }
+
+    fn column(&self, branch: u16) -> Option<usize> {
+        self.branches.iter().position(|id| *id == branch)
+    }
+
+    fn other(&mut self, height: u64, column: usize) -> Option<&mut Other> {
+        match self.rows.get_mut(&height)?.marks.get_mut(column)? {
+            Mark::Other(other) => Some(other),
+            _ => None,
+        }
+    }
+
+    fn set(&mut self, height: u64, column: usize, mark: Mark, now: Instant) {
+        if matches!(mark, Mark::Same)
+            && let Some(voice) = self.voices.get_mut(column)
+        {
+            voice.verified = voice.verified.max(Some(height));
+        }
+        if let Some(place) = self.row(height, now).and_then(|row| row.marks.get_mut(column)) {
+            *place = mark;
+            self.touched = true;
+        }
+    }
+
+    /// The row of a height, made when it is not there; nothing for heights below those kept, or so far above that they
+    /// would push the verified ones out.
+    fn row(&mut self, height: u64, now: Instant) -> Option<&mut Row> {
+        if self.top.is_some_and(|top| height > top.saturating_add(HEIGHTS as u64 / 4)) {
+            return None;
+        }
+        let columns = self.branches.len();
+        self.rows.entry(height).or_insert_with(|| Row {
+            verified: None,
+            since: now,
+            marks: vec![Mark::Nothing; columns],
+        });
+        while self.rows.len() > HEIGHTS {
+            self.rows.pop_first();
+        }
+        self.rows.get_mut(&height)
+    }
+}
+
+fn another(height: u64) -> String {
+    format!("another block than the verified one at height {height}")
+}
