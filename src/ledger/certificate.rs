@@ -5,7 +5,10 @@
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::id::BranchId;
 use crate::state::ValidatorSet;
-use wardline_crypto::{Digest, zip215};
+use wardline_crypto::{
+    Digest, PublicKey,
+    zip215::{self, Claim},
+};
 
 /// What the engine appends to its namespace where it finalizes.
 const FINALIZE: &[u8] = b"_FINALIZE";
@@ -60,6 +63,42 @@ pub enum CertificateError {
     Signature(BranchId),
 }
 
+/// A certificate of which everything holds but the signatures, which are still to be checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    message: Vec<u8>,
+    votes: Vec<(BranchId, PublicKey, [u8; 64])>,
+}
+
+impl Signed {
+    /// Checks every signature: all in one, and each by itself only where that fails, to name the bad one.
+    ///
+    /// # Errors
+    /// The first signature that is not its signer's.
+    pub fn check(&self) -> Result<(), CertificateError> {
+        let claims: Vec<Claim<'_>> = self.claims().collect();
+        if zip215::verify_all(&claims) {
+            return Ok(());
+        }
+        let bad = self.votes.iter().zip(claims).find(|(_, claim)| !claim.holds());
+        bad.map_or(Ok(()), |((branch, ..), _)| Err(CertificateError::Signature(*branch)))
+    }
+
+    /// What its signers claim, to be checked together with other certificates.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = Claim<'_>> {
+        self.votes.iter().map(|(_, key, signature)| Claim {
+            key: key.bytes(),
+            signature,
+            message: &self.message,
+        })
+    }
+
+    /// Who signed, as soon as the signatures hold.
+    pub(crate) fn signers(self) -> Signers {
+        Signers(self.votes.into_iter().map(|(branch, ..)| branch).collect())
+    }
+}
+
 /// Checks that a quorum of `set` finalized the block with this header digest in this epoch.
 ///
 /// `namespace` is [`Genesis::namespace`](crate::Genesis::namespace) of the chain.
@@ -73,6 +112,22 @@ pub fn verify(
     header_digest: &Digest,
     epoch: u64,
 ) -> Result<Signers, CertificateError> {
+    let signed = read(certificate, namespace, set, header_digest, epoch)?;
+    signed.check()?;
+    Ok(signed.signers())
+}
+
+/// The same without the signatures: [`Signed::check`] is still owed.
+///
+/// # Errors
+/// The first check that fails.
+pub fn read(
+    certificate: &[u8],
+    namespace: &[u8],
+    set: &ValidatorSet,
+    header_digest: &Digest,
+    epoch: u64,
+) -> Result<Signed, CertificateError> {
     let mut r = Reader::new(certificate);
     let found_epoch = varint(&mut r, "epoch")?;
     varint(&mut r, "view")?;
@@ -95,22 +150,16 @@ pub fn verify(
     if signers.len() < set.quorum() || signers.is_empty() {
         return Err(CertificateError::NoQuorum { found: signers.len(), quorum: set.quorum() });
     }
-    let message = signed_message(namespace, proposal);
-    for (branch, key) in &signers {
-        let signature: [u8; 64] = r.array("signature")?;
-        if !zip215::verify(key.bytes(), &signature, &message) {
-            return Err(CertificateError::Signature(*branch));
-        }
+    let mut votes = Vec::with_capacity(signers.len());
+    for (branch, key) in signers {
+        votes.push((branch, key, r.array("signature")?));
     }
     r.finish()?;
-    Ok(Signers(signers.into_iter().map(|(branch, _)| branch).collect()))
+    Ok(Signed { message: signed_message(namespace, proposal), votes })
 }
 
 /// The members whose bit is set: each once, none outside of the set.
-fn signers(
-    r: &mut Reader<'_>,
-    set: &ValidatorSet,
-) -> Result<Vec<(BranchId, wardline_crypto::PublicKey)>, CertificateError> {
+fn signers(r: &mut Reader<'_>, set: &ValidatorSet) -> Result<Vec<(BranchId, PublicKey)>, CertificateError> {
     let bits = r.u64("validator count")?;
     if usize::try_from(bits) != Ok(set.members.len()) {
         return Err(CertificateError::OtherSet { found: bits, expected: set.members.len() });

@@ -38,6 +38,7 @@ fn things() -> Vec<(&'static str, Vec<u8>)> {
         ("body", encode_body(&[vec![1, 2], vec![3]])),
         ("certificate height 3", chain.blocks[2].1.clone().unwrap()),
         ("checkpoint", Checkpoint::genesis(&w.genesis, Chain::Main).unwrap().encode()),
+        ("proven head height 10", proven_head().encode()),
         ("grant", w.grant("ward").encode()),
         ("receipt", storage.receipts[0].encode()),
         (
@@ -127,6 +128,20 @@ fn things() -> Vec<(&'static str, Vec<u8>)> {
         ("proof of presence", presence.bytes().to_vec()),
         ("proof of absence", absence.bytes().to_vec()),
     ]
+}
+
+/// What a console keeps after ten blocks in three epochs, the second with other validators than the first.
+fn proven_head() -> ProvenHead {
+    let chain = TestChain::three_epochs();
+    let block = |height: usize| {
+        let (header, certificate) = chain.blocks[height - 1].clone();
+        (header, certificate.unwrap())
+    };
+    let (set, proof) = chain.sets[&1].clone();
+    let (header, certificate) = block(3);
+    let step = Step { header, certificate, set, proof: proof.bytes().to_vec() };
+    let nothing = ProvenHead::genesis(chain.world.network, Chain::Main);
+    ProvenHead { steps: vec![step], head: Some(block(10)), ..nothing }
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod id;
 pub mod light;
 mod overlay;
 mod path;
+mod proven;
 mod registry;
 mod replay;
 #[cfg(test)]
@@ -40,7 +41,7 @@ pub use body::{
     Access, Assent, Custody, Enrol, Link, Lookup, MAX_CONSISTENCY, MAX_IDENTITY, MAX_REASON, MAX_RECEIPTS,
     Receipt, Storage,
 };
-pub use certificate::{CertificateError, Signers};
+pub use certificate::{CertificateError, Signed, Signers};
 pub use codec::{Canonical, DecodeError, Reader, Writer};
 pub use genesis::{Genesis, GenesisBlock, GenesisError, namespace};
 pub use grant::{Grant, GrantError};
@@ -49,9 +50,10 @@ pub use header::{
     decode_body, encode_body, ends_epoch, epoch_of, transaction_root,
 };
 pub use id::{BadId, BranchId, Chain, LookupId, NetworkId, PatientId, RecordId, StaffId, TxId};
-pub use light::{Checkpoint, Invalid, VerifiedHeader};
+pub use light::{Advanced, Certificates, Checkpoint, Invalid, Job, VerifiedHeader};
 pub use overlay::{Overlay, State};
 pub use path::{Step, TrustPath};
+pub use proven::{ProvenHead, Unproven};
 pub use registry::{
     EntryError, FIRST_KEY_EPOCH, MAX_ADDRESS, MAX_GRANT_S, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF,
     MAX_VALIDATORS, NetworkPolicy, Participant, Registry, RegistryEntry, SUITES, StaffEntry, Subject,

@@ -2,17 +2,22 @@
 //!
 //! Pure. It believes nothing but its checkpoint: every header must be linked to it and certified by the validators of
 //! its epoch, and new validators must be proven under the last header of the epoch before.
+//!
+//! Two steps, so that the signatures can be spread over cores by whoever has threads: [`prepare`] does everything that
+//! goes by order, and [`Prepared::believe`] gives the result away only when every certificate that it owes holds.
+//! Which certificates those are: `docs/decisions/0011-which-certificates.md`.
 
-use crate::block::{HeaderError, follows};
-use crate::certificate::{self, CertificateError};
+use crate::block::{HeaderError, MAX_AHEAD_S, follows};
+use crate::certificate::{self, CertificateError, Signed, Signers};
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::genesis::{Genesis, namespace};
 use crate::header::{Header, ends_epoch, epoch_of};
 use crate::id::{Chain, NetworkId};
+use crate::path::Step;
 use crate::state::{Key, ValidatorSet};
 use crate::tree::{ProofError, StateProof, TreeError};
 use std::collections::BTreeMap;
-use wardline_crypto::Digest;
+use wardline_crypto::{Digest, zip215};
 
 /// A header that is agreed and everything that the next one is checked by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +106,9 @@ pub enum Invalid {
     /// Changes of validators are not in ascending order.
     #[error("the change of validators to epoch `{0}` comes after a later one")]
     StepOrder(u64),
+    /// A change of validators is claimed that the head knows nothing of.
+    #[error("the change of validators to epoch `{0}` is not at or below the head")]
+    StepAbove(u64),
     /// There is nothing to certify.
     #[error("no header is given")]
     NoHeader,
@@ -153,68 +161,194 @@ impl Canonical for Checkpoint {
     }
 }
 
-/// Follows the chain from a checkpoint over consecutive headers, each with its certificate if it has one.
+/// Which of the given certificates are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certificates {
+    /// Those that no later one of the same epoch speaks for: the last one given, and that of every epoch's last header.
+    Needed,
+    /// Every one: an audit, which is to find a bad one among good ones too.
+    All,
+}
+
+/// The signatures of one certificate, still to be checked: independent of every other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    height: u64,
+    signed: Signed,
+}
+
+impl Job {
+    pub(crate) const fn new(height: u64, signed: Signed) -> Self {
+        Self { height, signed }
+    }
+
+    /// Checks the signatures.
+    ///
+    /// # Errors
+    /// The first one that does not hold.
+    pub fn check(&self) -> Result<(), Invalid> {
+        self.signed.check().map_err(|error| Invalid::Certificate { height: self.height, error })
+    }
+
+    /// Who signed, once the signatures are checked.
+    pub(crate) fn signers(self) -> Result<Signers, Invalid> {
+        self.check()?;
+        Ok(self.signed.signers())
+    }
+}
+
+/// Checks certificates together, which is quicker than one after the other.
+///
+/// # Errors
+/// The first signature that does not hold.
+pub fn check_all(jobs: &[Job]) -> Result<(), Invalid> {
+    let claims: Vec<_> = jobs.iter().flat_map(|job| job.signed.claims()).collect();
+    if zip215::verify_all(&claims) { Ok(()) } else { jobs.iter().try_for_each(Job::check) }
+}
+
+/// Headers of which everything holds but the signatures of the certificates. Nothing of it is believed yet.
+#[derive(Debug)]
+pub struct Prepared {
+    advanced: Advanced,
+    jobs: Vec<Job>,
+}
+
+/// How far headers lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advanced {
+    /// The newest certified header.
+    pub checkpoint: Checkpoint,
+    /// Every header up to it, ascending.
+    pub headers: Vec<VerifiedHeader>,
+    /// The changes of validators among them.
+    pub steps: Vec<Step>,
+    /// The checkpoint's own certificate; nothing when there is no new header.
+    pub certificate: Option<Vec<u8>>,
+}
+
+impl Prepared {
+    /// Gives the result away once `check`, which may spread the jobs over threads, says that every one of them holds.
+    ///
+    /// # Errors
+    /// What `check` finds.
+    pub fn believe(self, check: impl FnOnce(&[Job]) -> Result<(), Invalid>) -> Result<Advanced, Invalid> {
+        check(&self.jobs)?;
+        Ok(self.advanced)
+    }
+}
+
+/// Follows the chain from a checkpoint over consecutive headers, each with its certificate if it has one, and checks
+/// every certificate. [`prepare`] has the rules.
+///
+/// # Errors
+/// The first thing that is not as it must be, signatures last; nothing is believed then.
+pub fn advance(
+    from: &Checkpoint,
+    headers: &[(Vec<u8>, Option<Vec<u8>>)],
+    next_sets: &BTreeMap<u64, (Vec<u8>, StateProof)>,
+) -> Result<(Checkpoint, Vec<VerifiedHeader>), Invalid> {
+    let advanced = prepare(from, headers, next_sets, Certificates::All)?.believe(check_all)?;
+    Ok((advanced.checkpoint, advanced.headers))
+}
+
+/// Checks all of consecutive headers but signatures: form, links, heights, epochs, times, what certificates say, and
+/// the validators that are handed over.
 ///
 /// A header without a certificate is believed once a later one of its epoch is certified and linked to it; headers
 /// after the last certificate are not returned. `next_sets` holds, by epoch, the state value and proof of the epoch's
 /// validators under the last header of the epoch before; it is needed as soon as that header is among the headers.
 ///
 /// # Errors
-/// The first thing that is not as it must be; nothing is believed then.
-pub fn advance(
+/// The first thing that is not as it must be.
+pub fn prepare(
     from: &Checkpoint,
     headers: &[(Vec<u8>, Option<Vec<u8>>)],
     next_sets: &BTreeMap<u64, (Vec<u8>, StateProof)>,
-) -> Result<(Checkpoint, Vec<VerifiedHeader>), Invalid> {
+    which: Certificates,
+) -> Result<Prepared, Invalid> {
     let namespace = namespace(&from.network, from.chain);
-    let mut checkpoint = from.clone();
-    let mut verified = Vec::new();
-    let mut waiting: Vec<VerifiedHeader> = Vec::new(); // linked, not certified yet
+    let last_certified = headers.iter().rposition(|(_, certificate)| certificate.is_some());
+    let mut validators = from.validators.clone();
+    let mut linked: Vec<VerifiedHeader> = Vec::with_capacity(headers.len());
+    let (mut steps, mut jobs) = (Vec::new(), Vec::new());
 
-    for (bytes, certificate) in headers {
-        let (before, before_digest) = waiting
-            .last()
-            .map_or((&checkpoint.header, &checkpoint.digest), |last| (&last.header, &last.digest));
+    for (index, (bytes, certificate)) in headers.iter().enumerate() {
+        let (before, before_digest) =
+            linked.last().map_or((&from.header, &from.digest), |last| (&last.header, &last.digest));
         let after = before.height;
         let header = Header::decode(bytes).map_err(|error| Invalid::Header { after, error })?;
-        follows(before, before_digest, &header, checkpoint.epoch_length)
+        follows(before, before_digest, &header, from.epoch_length)
             .map_err(|error| Invalid::Link { after, error })?;
-        let height = header.height;
-        let epoch_ends = ends_epoch(height, checkpoint.epoch_length);
-        let epoch = header.epoch;
-        waiting.push(VerifiedHeader { digest: Digest::of(bytes), header });
-
-        let Some(certificate) = certificate else {
-            if epoch_ends {
-                return Err(Invalid::EpochEndUncertified(height));
+        let digest = Digest::of(bytes);
+        let epoch_ends = ends_epoch(header.height, from.epoch_length);
+        match certificate {
+            // A later certificate of this epoch speaks for it: the epoch's last one or the last one given.
+            Some(_) if !epoch_ends && Some(index) != last_certified && which == Certificates::Needed => {}
+            Some(certificate) => {
+                let signed = certificate::read(certificate, &namespace, &validators, &digest, header.epoch)
+                    .map_err(|error| Invalid::Certificate { height: header.height, error })?;
+                jobs.push(Job::new(header.height, signed));
             }
-            continue;
-        };
-        let Some(newest) = waiting.last().cloned() else { continue };
-        certificate::verify(certificate, &namespace, &checkpoint.validators, &newest.digest, epoch)
-            .map_err(|error| Invalid::Certificate { height, error })?;
-        if epoch_ends {
-            checkpoint.validators = handed_over(&newest.header, next_sets)?;
+            None if epoch_ends => return Err(Invalid::EpochEndUncertified(header.height)),
+            None => {}
         }
-        checkpoint.header = newest.header;
-        checkpoint.digest = newest.digest;
-        verified.append(&mut waiting);
+        if let (true, Some(certificate)) = (epoch_ends, certificate) {
+            let (next, step) = handed_over(&header, bytes, certificate, next_sets)?;
+            if next != validators {
+                steps.push(step);
+                validators = next;
+            }
+        }
+        linked.push(VerifiedHeader { header, digest });
     }
-    Ok((checkpoint, verified))
+
+    // What nobody certified is not believed.
+    linked.truncate(last_certified.map_or(0, |index| index + 1));
+    let newest = linked.last().map_or((&from.header, from.digest), |last| (&last.header, last.digest));
+    let checkpoint =
+        Checkpoint { header: newest.0.clone(), digest: newest.1, validators, ..Checkpoint::clone(from) };
+    let certificate = last_certified.and_then(|index| headers.get(index)?.1.clone());
+    Ok(Prepared { advanced: Advanced { checkpoint, headers: linked, steps, certificate }, jobs })
 }
 
-/// The next epoch's validators, proven under the last header of this epoch.
+/// By how many seconds a header's time is ahead of the clock, where that is more than validators allow each other.
+///
+/// A certified header is not refused for it: a quorum whose honest members held its time against their clocks made it,
+/// so the wrong clock is more likely here. But it is never silently fine. Since times never go back, asking for the
+/// newest header asks for all.
+pub fn ahead_s(header: &Header, now_s: u64) -> Option<u64> {
+    Some(header.time_s.saturating_sub(now_s)).filter(|ahead| *ahead > MAX_AHEAD_S)
+}
+
+/// The next epoch's validators, proven under the last header of this epoch, and all of that as a step.
 fn handed_over(
     last: &Header,
+    bytes: &[u8],
+    certificate: &[u8],
     next_sets: &BTreeMap<u64, (Vec<u8>, StateProof)>,
-) -> Result<ValidatorSet, Invalid> {
+) -> Result<(ValidatorSet, Step), Invalid> {
     let epoch = last.epoch.saturating_add(1);
     let (value, proof) = next_sets.get(&epoch).ok_or(Invalid::ValidatorsMissing(epoch))?;
+    let set = proven_set(last, value, proof)?;
+    let step = Step {
+        header: bytes.to_vec(),
+        certificate: certificate.to_vec(),
+        set: value.clone(),
+        proof: proof.bytes().to_vec(),
+    };
+    Ok((set, step))
+}
+
+/// The validators that a state value names, if the last header of an epoch proves it for the next one.
+pub(crate) fn proven_set(last: &Header, value: &[u8], proof: &StateProof) -> Result<ValidatorSet, Invalid> {
+    let epoch = last.epoch.saturating_add(1);
     proof
         .verify(&last.state_root, &Key::Validators(epoch).bytes(), Some(value))
         .map_err(|error| Invalid::ValidatorsUnproven { epoch, error })?;
     ValidatorSet::decode(value).map_err(|error| Invalid::ValidatorsMalformed { epoch, error })
 }
 
+#[cfg(test)]
+mod known_bugs;
 #[cfg(test)]
 mod tests;

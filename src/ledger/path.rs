@@ -6,12 +6,12 @@
 
 use crate::block::follows;
 use crate::certificate::{self, Signers};
-use crate::codec::Canonical;
+use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::genesis::{Genesis, namespace};
-use crate::header::{Header, ends_epoch};
+use crate::header::{HEADER_LEN, Header, ends_epoch, epoch_of};
 use crate::id::{Chain, NetworkId};
-use crate::light::{Invalid, VerifiedHeader};
-use crate::state::{Key, ValidatorSet};
+use crate::light::{Invalid, Job, VerifiedHeader, proven_set};
+use crate::state::ValidatorSet;
 use crate::tree::StateProof;
 use std::collections::BTreeMap;
 use wardline_crypto::Digest;
@@ -27,6 +27,29 @@ pub struct Step {
     pub set: Vec<u8>,
     /// That value's proof of presence under the header's state root.
     pub proof: Vec<u8>,
+}
+
+/// Most bytes of a certificate: varints, digest, bitmap and signatures of 50 validators, rounded up.
+pub(crate) const MAX_CERTIFICATE: usize = 4096;
+/// Most bytes of a validator set of 50, rounded up.
+const MAX_SET: usize = 2048;
+
+impl Canonical for Step {
+    fn write(&self, w: &mut Writer) {
+        w.bytes(&self.header);
+        w.bytes(&self.certificate);
+        w.bytes(&self.set);
+        w.bytes(&self.proof);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            header: r.bytes(HEADER_LEN, "header")?.to_vec(),
+            certificate: r.bytes(MAX_CERTIFICATE, "certificate")?.to_vec(),
+            set: r.bytes(MAX_SET, "validators")?.to_vec(),
+            proof: r.bytes(StateProof::MAX, "proof")?.to_vec(),
+        })
+    }
 }
 
 /// The validators of a chain as far as steps prove them.
@@ -55,22 +78,24 @@ impl TrustPath {
     /// # Errors
     /// What does not hold; the path is unchanged then.
     pub fn step(&mut self, step: &Step) -> Result<(), Invalid> {
-        let known = self.certified(std::slice::from_ref(&step.header), &step.certificate)?;
+        let (known, job) = self.claim(std::slice::from_ref(&step.header), &step.certificate)?;
+        job.check()?;
+        self.take(&known, step)
+    }
+
+    /// The change that a header's state proves. The header's certificate is the caller's to check.
+    pub(crate) fn take(&mut self, known: &VerifiedHeader, step: &Step) -> Result<(), Invalid> {
         let height = known.header.height;
         if !ends_epoch(height, self.epoch_length) {
             return Err(Invalid::NotEpochEnd(height));
         }
         let epoch = known.header.epoch.saturating_add(1);
-        if self.newest() >= epoch {
+        if self.newest_change() >= Some(epoch) {
             return Err(Invalid::StepOrder(epoch));
         }
         let proof = StateProof::from_bytes(&step.proof)
             .map_err(|error| Invalid::ValidatorsMalformed { epoch, error })?;
-        proof
-            .verify(&known.header.state_root, &Key::Validators(epoch).bytes(), Some(&step.set))
-            .map_err(|error| Invalid::ValidatorsUnproven { epoch, error })?;
-        let set =
-            ValidatorSet::decode(&step.set).map_err(|error| Invalid::ValidatorsMalformed { epoch, error })?;
+        let set = proven_set(&known.header, &step.set, &proof)?;
         self.sets.insert(epoch, set);
         Ok(())
     }
@@ -80,9 +105,9 @@ impl TrustPath {
         self.sets.range(..=epoch).next_back().map(|(_, set)| set)
     }
 
-    /// The first epoch of the newest known validators.
-    pub fn newest(&self) -> u64 {
-        self.sets.last_key_value().map_or(0, |(epoch, _)| *epoch)
+    /// The first epoch of the newest validators.
+    pub fn newest_change(&self) -> Option<u64> {
+        self.sets.last_key_value().map(|(epoch, _)| *epoch)
     }
 
     /// The validators of this very epoch, where the path has them: of other epochs there may be a change that it leaves
@@ -108,12 +133,25 @@ impl TrustPath {
         headers: &[Vec<u8>],
         certificate: &[u8],
     ) -> Result<(VerifiedHeader, Signers), Invalid> {
+        let (first, job) = self.claim(headers, certificate)?;
+        Ok((first, job.signers()?))
+    }
+
+    /// The same with the signatures still owed.
+    pub(crate) fn claim(
+        &self,
+        headers: &[Vec<u8>],
+        certificate: &[u8],
+    ) -> Result<(VerifiedHeader, Job), Invalid> {
         let mut run: Vec<VerifiedHeader> = Vec::with_capacity(headers.len());
         for bytes in headers {
             let after = run.last().map_or(0, |last| last.header.height);
             let header = Header::decode(bytes).map_err(|error| Invalid::Header { after, error })?;
             if header.network != self.network || header.chain != self.chain {
                 return Err(Invalid::OtherChain(header.height));
+            }
+            if header.epoch != epoch_of(header.height, self.epoch_length) {
+                return Err(Invalid::OtherEpoch(header.height));
             }
             if let Some(last) = run.last() {
                 follows(&last.header, &last.digest, &header, self.epoch_length)
@@ -126,13 +164,13 @@ impl TrustPath {
         }
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Err(Invalid::NoHeader) };
         let (height, epoch) = (last.header.height, last.header.epoch);
-        if height / self.epoch_length != epoch {
-            return Err(Invalid::OtherEpoch(height));
-        }
         let set = self.validators(epoch).ok_or(Invalid::ValidatorsMissing(epoch))?;
         let namespace = namespace(&self.network, self.chain);
-        let signers = certificate::verify(certificate, &namespace, set, &last.digest, epoch)
+        let signed = certificate::read(certificate, &namespace, set, &last.digest, epoch)
             .map_err(|error| Invalid::Certificate { height, error })?;
-        Ok((first.clone(), signers))
+        Ok((first.clone(), Job::new(height, signed)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -287,6 +287,7 @@ proptest! {
         any_bytes::<Header>(&bytes)?;
         any_bytes::<Genesis>(&bytes)?;
         any_bytes::<Checkpoint>(&bytes)?;
+        any_bytes::<ProvenHead>(&bytes)?;
         any_bytes::<SignedTip>(&bytes)?;
         any_bytes::<Grant>(&bytes)?;
         any_bytes::<PatientEntry>(&bytes)?;

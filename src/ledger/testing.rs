@@ -317,6 +317,13 @@ pub(crate) fn validator_keys(chain: Chain) -> Vec<SigningKey> {
     (1..=9).map(|id| key(&format!("{chain} {id}"))).collect()
 }
 
+/// A certificate of a header by the whole set.
+pub(crate) fn certificate(header: &Header, set: &ValidatorSet) -> Vec<u8> {
+    let all: Vec<usize> = (0..set.members.len()).collect();
+    let namespace = namespace(&header.network, header.chain);
+    certify(&namespace, set, &all, &header.digest(), header.epoch, &validator_keys(header.chain))
+}
+
 /// A chain that grows block by block, as nodes build and check it.
 pub(crate) struct TestChain {
     pub(crate) chain: Chain,
@@ -334,6 +341,24 @@ impl TestChain {
         let tip = world.genesis.block(chain).unwrap().header;
         let validators = world.genesis.validators(chain);
         Self { chain, world, tip, blocks: vec![], sets: BTreeMap::new(), validators }
+    }
+
+    /// Ten blocks of the main chain in epochs of four heights (the first with the genesis); branch 4 leaves the
+    /// validators with the first epoch.
+    pub(crate) fn three_epochs() -> Self {
+        let mut chain = Self::new(Chain::Main);
+        let set = vec![BranchId(1), BranchId(2), BranchId(3)];
+        let entry = RegistryEntry::Validators { chain: Chain::Main, set };
+        chain.extend(&[chain.world.approved(&["admin-a", "admin-b"], entry, 1)]);
+        while chain.blocks.len() < 10 {
+            let signers = chain.validators.clone();
+            chain.extend_any();
+            // A set of three needs all three, whom `extend` does not have sign.
+            if chain.blocks.len() > 3 {
+                chain.blocks.last_mut().unwrap().1 = Some(certificate(&chain.tip, &signers));
+            }
+        }
+        chain
     }
 
     /// Builds, checks and applies a block of these transactions, all of which must hold.

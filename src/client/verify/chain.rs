@@ -236,6 +236,7 @@ pub(super) fn place(error: &Invalid, epoch_length: u64) -> u64 {
         Invalid::NoHeader => 0,
         Invalid::ValidatorsMissing(epoch)
         | Invalid::StepOrder(epoch)
+        | Invalid::StepAbove(epoch)
         | Invalid::ValidatorsUnproven { epoch, .. }
         | Invalid::ValidatorsMalformed { epoch, .. } => epoch.saturating_mul(epoch_length).saturating_sub(1),
     }

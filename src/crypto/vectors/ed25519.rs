@@ -23,6 +23,25 @@ fn sign_input() {
     assert_eq!(ran, 256);
 }
 
+/// Whether a signature holds alone in a batch; among good ones it must be the same.
+fn in_batches(key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> bool {
+    let good: Vec<_> = (1..=3u8)
+        .map(|n| {
+            let key = SigningKey::from_seed(Secret::from_slice(&[n; 32]).unwrap());
+            (*key.public().bytes(), *key.sign_bytes(&[n]).bytes(), [n])
+        })
+        .collect();
+    let it = zip215::Claim { key, signature, message };
+    let mut batch: Vec<_> =
+        good.iter().map(|(key, signature, message)| zip215::Claim { key, signature, message }).collect();
+    batch.insert(1, it);
+    // Twice, so that low-order parts which cancel would show.
+    batch.push(it);
+    let alone = zip215::verify_all(&[it]);
+    assert_eq!(zip215::verify_all(&batch), alone);
+    alone
+}
+
 /// What ZIP-215 accepts, in CCTV's flags: every encoding and every low-order part, but not a
 /// signature whose hash is taken over a re-encoded R or A, unless A has low order and the
 /// cofactor takes the hash out of the equation.
@@ -34,7 +53,9 @@ fn cctv_edge_cases() {
         let key = vector.hex("key").try_into().unwrap();
         let signature = vector.hex("sig").try_into().unwrap();
         let expected = !vector.has_flag("reencoded_k") || vector.has_flag("low_order_A");
-        assert_eq!(zip215::verify(&key, &signature, vector.text("msg").as_bytes()), expected, "{vector}");
+        let message = vector.text("msg");
+        assert_eq!(zip215::verify(&key, &signature, message.as_bytes()), expected, "{vector}");
+        assert_eq!(in_batches(&key, &signature, message.as_bytes()), expected, "{vector}");
 
         let registrable = PublicKey::from_bytes(key).check_registrable();
         if vector.has_flag("non_canonical_A") {
@@ -56,10 +77,12 @@ fn wycheproof_verify() {
     let (mut valid, mut ran, mut lenient) = (0, 0, Vec::new());
     for (group, test) in &tests {
         let key = group["publicKey"].hex("pk").try_into().unwrap();
-        let verifies = test
-            .hex("sig")
-            .try_into()
-            .is_ok_and(|signature: [u8; 64]| zip215::verify(&key, &signature, &test.hex("msg")));
+        let verifies = test.hex("sig").try_into().is_ok_and(|signature: [u8; 64]| {
+            let message = test.hex("msg");
+            let holds = zip215::verify(&key, &signature, &message);
+            assert_eq!(in_batches(&key, &signature, &message), holds, "{test}");
+            holds
+        });
         if verifies != (test.text("result") == "valid") {
             lenient.push(test["tcId"].as_u64().unwrap());
         }

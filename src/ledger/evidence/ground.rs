@@ -45,7 +45,7 @@ impl Ground {
         };
         for (said, step) in &evidence.steps {
             ground.path.step(step).map_err(|error| NotEvidence::Step { epoch: *said, error })?;
-            let found = ground.path.newest();
+            let found = ground.path.newest_change().unwrap_or_default();
             if found != *said {
                 return Err(NotEvidence::StepEpoch { said: *said, found });
             }

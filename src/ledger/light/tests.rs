@@ -1,62 +1,39 @@
 //! The light client: what it follows, and for every check something that only this check stops.
 
 use super::*;
-use crate::registry::RegistryEntry;
 use crate::state::Changes;
 use crate::testing::*;
 use crate::{BranchId, Overlay, tree};
 
-type Headers = Vec<(Vec<u8>, Option<Vec<u8>>)>;
-type Sets = BTreeMap<u64, (Vec<u8>, StateProof)>;
+pub(super) type Headers = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+pub(super) type Sets = BTreeMap<u64, (Vec<u8>, StateProof)>;
 
-/// Three epochs of four heights (the first with the genesis); branch 4 leaves the validators with the first epoch.
-struct Story {
-    chain: TestChain,
-    from: Checkpoint,
-    headers: Headers,
-    sets: Sets,
+/// [`TestChain::three_epochs`] from its genesis.
+pub(super) struct Story {
+    pub(super) chain: TestChain,
+    pub(super) from: Checkpoint,
+    pub(super) headers: Headers,
+    pub(super) sets: Sets,
 }
 
-fn story() -> Story {
-    let mut chain = TestChain::new(Chain::Main);
+pub(super) fn story() -> Story {
+    let chain = TestChain::three_epochs();
     let from = Checkpoint::genesis(&chain.world.genesis, Chain::Main).unwrap();
-    let entry =
-        RegistryEntry::Validators { chain: Chain::Main, set: vec![BranchId(1), BranchId(2), BranchId(3)] };
-    chain.extend(&[chain.world.approved(&["admin-a", "admin-b"], entry, 1)]);
-    // A set of three needs all three, whom `TestChain` does not have sign.
-    while chain.blocks.len() < 10 {
-        chain.extend_any();
-        if chain.blocks.len() > 3 {
-            let header = chain.tip.clone();
-            chain.blocks.last_mut().unwrap().1 = Some(certificate(&header, &chain.validators));
-        }
-    }
-    // The certificate of an epoch's last block is by the epoch's own validators.
-    let set_of_epoch_1 = ValidatorSet::decode(&chain.sets[&1].0).unwrap();
-    let header = Header::decode(&chain.blocks[6].0).unwrap();
-    chain.blocks[6].1 = Some(certificate(&header, &set_of_epoch_1));
     let (headers, sets) = (chain.blocks.clone(), chain.sets.clone());
     Story { chain, from, headers, sets }
 }
 
-/// A certificate of a header by the whole set.
-fn certificate(header: &Header, set: &ValidatorSet) -> Vec<u8> {
-    let all: Vec<usize> = (0..set.members.len()).collect();
-    let namespace = namespace(&header.network, header.chain);
-    certify(&namespace, set, &all, &header.digest(), header.epoch, &validator_keys(header.chain))
-}
-
 impl Story {
-    fn advance(&self) -> Result<(Checkpoint, Vec<VerifiedHeader>), Invalid> {
+    pub(super) fn advance(&self) -> Result<(Checkpoint, Vec<VerifiedHeader>), Invalid> {
         advance(&self.from, &self.headers, &self.sets)
     }
 
-    fn header(&self, height: usize) -> Header {
+    pub(super) fn header(&self, height: usize) -> Header {
         Header::decode(&self.headers[height - 1].0).unwrap()
     }
 
     /// Puts an edited header in place, certified by the real validators, so that no certificate is what is wrong.
-    fn forge(&mut self, height: usize, edit: impl FnOnce(&mut Header)) {
+    pub(super) fn forge(&mut self, height: usize, edit: impl FnOnce(&mut Header)) {
         let mut header = self.header(height);
         edit(&mut header);
         let namespace = self.chain.world.genesis.namespace(Chain::Main);
@@ -67,7 +44,7 @@ impl Story {
         self.headers[height - 1] = (header.encode(), Some(certificate));
     }
 
-    fn link_error(&self) -> HeaderError {
+    pub(super) fn link_error(&self) -> HeaderError {
         match self.advance().unwrap_err() {
             Invalid::Link { error, .. } => error,
             other => panic!("{other}"),
@@ -282,4 +259,89 @@ fn a_checkpoint_has_one_form() {
     let mut no_epochs = bytes.clone();
     no_epochs[..8].fill(0);
     assert_eq!(Checkpoint::decode(&no_epochs), Err(DecodeError::OutOfRange("epoch length")));
+}
+
+/// What a live console does.
+fn follow(story: &Story) -> Result<Advanced, Invalid> {
+    prepare(&story.from, &story.headers, &story.sets, Certificates::Needed)?.believe(check_all)
+}
+
+/// Spoils the last signature of a height's certificate.
+fn spoil(story: &mut Story, height: usize) {
+    *story.headers[height - 1].1.as_mut().unwrap().last_mut().unwrap() ^= 1;
+}
+
+#[test]
+fn only_what_nothing_later_speaks_for_is_checked() {
+    let whole = story().advance().unwrap();
+    for height in 1..=10 {
+        let mut story = story();
+        spoil(&mut story, height);
+        assert!(story.advance().is_err(), "an audit finds it: {height}");
+        // The ends of the epochs, and the last certificate given.
+        let needed = [3, 7, 10].contains(&height);
+        match follow(&story) {
+            Ok(followed) => {
+                assert!(!needed, "{height}");
+                assert_eq!((followed.checkpoint, followed.headers), whole.clone());
+            }
+            Err(Invalid::Certificate { height: at, error: CertificateError::Signature(_) }) => {
+                assert!(needed && at == height as u64, "{height}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    let jobs = |which| {
+        let story = story();
+        prepare(&story.from, &story.headers, &story.sets, which).unwrap().jobs.len()
+    };
+    assert_eq!((jobs(Certificates::Needed), jobs(Certificates::All)), (3, 10));
+    let mut tail = story();
+    tail.headers[9].1 = None;
+    spoil(&mut tail, 9);
+    assert!(follow(&tail).is_err(), "now the ninth is the last one given");
+}
+
+#[test]
+fn nothing_is_given_away_before_the_signatures_hold() {
+    let story = story();
+    let prepared = prepare(&story.from, &story.headers, &story.sets, Certificates::Needed).unwrap();
+    assert_eq!(prepared.believe(|_| Err(Invalid::NoHeader)), Err(Invalid::NoHeader));
+    let prepared = prepare(&story.from, &story.headers, &story.sets, Certificates::All).unwrap();
+    let advanced = prepared.believe(|jobs| jobs.iter().try_for_each(Job::check)).unwrap();
+    assert_eq!(advanced.checkpoint.header, story.chain.tip);
+}
+
+#[test]
+fn a_bad_certificate_among_good_ones_is_named_by_its_height_and_branch() {
+    let mut story = story();
+    spoil(&mut story, 7);
+    let signer = ValidatorSet::decode(&story.sets[&1].0).unwrap().members.last().unwrap().0;
+    let error = CertificateError::Signature(signer);
+    assert_eq!(follow(&story), Err(Invalid::Certificate { height: 7, error: error.clone() }));
+    assert_eq!(story.advance(), Err(Invalid::Certificate { height: 7, error }));
+}
+
+#[test]
+fn changes_of_validators_and_the_newest_certificate_are_given() {
+    let story = story();
+    let advanced = follow(&story).unwrap();
+    let [step] = advanced.steps.as_slice() else { panic!("{} steps", advanced.steps.len()) };
+    assert_eq!(step.header, story.headers[2].0);
+    assert_eq!(Some(&step.certificate), story.headers[2].1.as_ref());
+    assert_eq!((&step.set, step.proof.as_slice()), (&story.sets[&1].0, story.sets[&1].1.bytes()));
+    assert_eq!(advanced.certificate, story.headers[9].1);
+    let nothing = prepare(&story.from, &[], &Sets::new(), Certificates::Needed).unwrap();
+    let nothing = nothing.believe(check_all).unwrap();
+    assert_eq!((nothing.checkpoint, nothing.certificate), (story.from, None));
+}
+
+#[test]
+fn a_header_from_the_future_is_told() {
+    let header = story().header(1);
+    assert_eq!(ahead_s(&header, header.time_s), None);
+    assert_eq!(ahead_s(&header, header.time_s - MAX_AHEAD_S), None);
+    assert_eq!(ahead_s(&header, header.time_s - MAX_AHEAD_S - 1), Some(MAX_AHEAD_S + 1));
+    assert_eq!(ahead_s(&header, header.time_s + 1000), None);
+    assert_eq!(ahead_s(&Header { time_s: u64::MAX, ..header }, 0), Some(u64::MAX));
 }
