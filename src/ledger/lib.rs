@@ -50,7 +50,7 @@ pub use header::{
     decode_body, encode_body, ends_epoch, epoch_of, transaction_root,
 };
 pub use id::{BadId, BranchId, Chain, LookupId, NetworkId, PatientId, RecordId, StaffId, TxId};
-pub use light::{Advanced, Certificates, Checkpoint, Invalid, Job, VerifiedHeader};
+pub use light::{Advanced, Certificates, Checkpoint, Given, Invalid, Job, VerifiedHeader};
 pub use overlay::{Overlay, State};
 pub use path::{Step, TrustPath};
 pub use proven::{ProvenHead, Unproven};

@@ -161,6 +161,43 @@ impl Canonical for Checkpoint {
     }
 }
 
+/// A header as somebody gave it, decoded and hashed: the part of the work that needs no order, so that many can be read
+/// at once.
+#[derive(Debug, Clone)]
+pub struct Given {
+    bytes: Vec<u8>,
+    certificate: Option<Vec<u8>>,
+    header: Result<Header, DecodeError>,
+    digest: Digest,
+}
+
+impl Given {
+    /// Reads a header with its certificate, if it has one.
+    pub fn read(bytes: Vec<u8>, certificate: Option<Vec<u8>>) -> Self {
+        Self { header: Header::decode(&bytes), digest: Digest::of(&bytes), bytes, certificate }
+    }
+
+    /// The height that it says, if it is a header.
+    pub fn height(&self) -> Option<u64> {
+        self.header.as_ref().ok().map(|header| header.height)
+    }
+
+    /// The header's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its own certificate.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        self.certificate.as_deref()
+    }
+
+    /// Header and certificate.
+    pub fn into_parts(self) -> (Vec<u8>, Option<Vec<u8>>) {
+        (self.bytes, self.certificate)
+    }
+}
+
 /// Which of the given certificates are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificates {
@@ -247,7 +284,9 @@ pub fn advance(
     headers: &[(Vec<u8>, Option<Vec<u8>>)],
     next_sets: &BTreeMap<u64, (Vec<u8>, StateProof)>,
 ) -> Result<(Checkpoint, Vec<VerifiedHeader>), Invalid> {
-    let advanced = prepare(from, headers, next_sets, Certificates::All)?.believe(check_all)?;
+    let given: Vec<Given> =
+        headers.iter().map(|(bytes, certificate)| Given::read(bytes.clone(), certificate.clone())).collect();
+    let advanced = prepare(from, &given, next_sets, Certificates::All)?.believe(check_all)?;
     Ok((advanced.checkpoint, advanced.headers))
 }
 
@@ -262,26 +301,26 @@ pub fn advance(
 /// The first thing that is not as it must be.
 pub fn prepare(
     from: &Checkpoint,
-    headers: &[(Vec<u8>, Option<Vec<u8>>)],
+    headers: &[Given],
     next_sets: &BTreeMap<u64, (Vec<u8>, StateProof)>,
     which: Certificates,
 ) -> Result<Prepared, Invalid> {
     let namespace = namespace(&from.network, from.chain);
-    let last_certified = headers.iter().rposition(|(_, certificate)| certificate.is_some());
+    let last_certified = headers.iter().rposition(|given| given.certificate.is_some());
     let mut validators = from.validators.clone();
     let mut linked: Vec<VerifiedHeader> = Vec::with_capacity(headers.len());
     let (mut steps, mut jobs) = (Vec::new(), Vec::new());
 
-    for (index, (bytes, certificate)) in headers.iter().enumerate() {
+    for (index, given) in headers.iter().enumerate() {
         let (before, before_digest) =
             linked.last().map_or((&from.header, &from.digest), |last| (&last.header, &last.digest));
         let after = before.height;
-        let header = Header::decode(bytes).map_err(|error| Invalid::Header { after, error })?;
+        let header = given.header.clone().map_err(|error| Invalid::Header { after, error })?;
         follows(before, before_digest, &header, from.epoch_length)
             .map_err(|error| Invalid::Link { after, error })?;
-        let digest = Digest::of(bytes);
+        let digest = given.digest;
         let epoch_ends = ends_epoch(header.height, from.epoch_length);
-        match certificate {
+        match &given.certificate {
             // A later certificate of this epoch speaks for it: the epoch's last one or the last one given.
             Some(_) if !epoch_ends && Some(index) != last_certified && which == Certificates::Needed => {}
             Some(certificate) => {
@@ -292,8 +331,8 @@ pub fn prepare(
             None if epoch_ends => return Err(Invalid::EpochEndUncertified(header.height)),
             None => {}
         }
-        if let (true, Some(certificate)) = (epoch_ends, certificate) {
-            let (next, step) = handed_over(&header, bytes, certificate, next_sets)?;
+        if let (true, Some(certificate)) = (epoch_ends, &given.certificate) {
+            let (next, step) = handed_over(&header, &given.bytes, certificate, next_sets)?;
             if next != validators {
                 steps.push(step);
                 validators = next;
@@ -307,7 +346,7 @@ pub fn prepare(
     let newest = linked.last().map_or((&from.header, from.digest), |last| (&last.header, last.digest));
     let checkpoint =
         Checkpoint { header: newest.0.clone(), digest: newest.1, validators, ..Checkpoint::clone(from) };
-    let certificate = last_certified.and_then(|index| headers.get(index)?.1.clone());
+    let certificate = last_certified.and_then(|index| headers.get(index)?.certificate.clone());
     Ok(Prepared { advanced: Advanced { checkpoint, headers: linked, steps, certificate }, jobs })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every forged thing is made as a real attacker could make it, with the true keys where the attacker may have them.
 
-use super::tests::{Story, story};
+use super::tests::{Story, given, story};
 use super::*;
 use crate::testing::{TestChain, certificate, certify, genesis, key, validator_keys};
 use crate::{BranchId, TrustPath, transaction_root};
@@ -16,7 +16,7 @@ const SIGNATURES: usize = 45;
 /// Refused by the auditor and by the live follower, both for the same reason.
 fn refusal(story: &Story) -> Invalid {
     let audit = story.advance().unwrap_err();
-    let live = prepare(&story.from, &story.headers, &story.sets, Certificates::Needed)
+    let live = prepare(&story.from, &given(&story.headers), &story.sets, Certificates::Needed)
         .and_then(|prepared| prepared.believe(check_all))
         .unwrap_err();
     assert_eq!(audit, live);

@@ -261,9 +261,13 @@ fn a_checkpoint_has_one_form() {
     assert_eq!(Checkpoint::decode(&no_epochs), Err(DecodeError::OutOfRange("epoch length")));
 }
 
+pub(super) fn given(headers: &Headers) -> Vec<Given> {
+    headers.iter().cloned().map(|(bytes, certificate)| Given::read(bytes, certificate)).collect()
+}
+
 /// What a live console does.
 fn follow(story: &Story) -> Result<Advanced, Invalid> {
-    prepare(&story.from, &story.headers, &story.sets, Certificates::Needed)?.believe(check_all)
+    prepare(&story.from, &given(&story.headers), &story.sets, Certificates::Needed)?.believe(check_all)
 }
 
 /// Spoils the last signature of a height's certificate.
@@ -293,7 +297,7 @@ fn only_what_nothing_later_speaks_for_is_checked() {
     }
     let jobs = |which| {
         let story = story();
-        prepare(&story.from, &story.headers, &story.sets, which).unwrap().jobs.len()
+        prepare(&story.from, &given(&story.headers), &story.sets, which).unwrap().jobs.len()
     };
     assert_eq!((jobs(Certificates::Needed), jobs(Certificates::All)), (3, 10));
     let mut tail = story();
@@ -305,9 +309,9 @@ fn only_what_nothing_later_speaks_for_is_checked() {
 #[test]
 fn nothing_is_given_away_before_the_signatures_hold() {
     let story = story();
-    let prepared = prepare(&story.from, &story.headers, &story.sets, Certificates::Needed).unwrap();
+    let prepared = prepare(&story.from, &given(&story.headers), &story.sets, Certificates::Needed).unwrap();
     assert_eq!(prepared.believe(|_| Err(Invalid::NoHeader)), Err(Invalid::NoHeader));
-    let prepared = prepare(&story.from, &story.headers, &story.sets, Certificates::All).unwrap();
+    let prepared = prepare(&story.from, &given(&story.headers), &story.sets, Certificates::All).unwrap();
     let advanced = prepared.believe(|jobs| jobs.iter().try_for_each(Job::check)).unwrap();
     assert_eq!(advanced.checkpoint.header, story.chain.tip);
 }
@@ -344,4 +348,15 @@ fn a_header_from_the_future_is_told() {
     assert_eq!(ahead_s(&header, header.time_s - MAX_AHEAD_S - 1), Some(MAX_AHEAD_S + 1));
     assert_eq!(ahead_s(&header, header.time_s + 1000), None);
     assert_eq!(ahead_s(&Header { time_s: u64::MAX, ..header }, 0), Some(u64::MAX));
+}
+
+#[test]
+fn what_was_given_is_what_is_read() {
+    let story = story();
+    let (bytes, certificate) = story.headers[0].clone();
+    let given = Given::read(bytes.clone(), certificate.clone());
+    assert_eq!((given.height(), given.bytes()), (Some(1), bytes.as_slice()));
+    assert_eq!(given.certificate(), certificate.as_deref());
+    assert_eq!(given.into_parts(), (bytes, certificate));
+    assert_eq!(Given::read(vec![], None).height(), None);
 }

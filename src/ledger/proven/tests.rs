@@ -3,14 +3,17 @@
 use super::*;
 use crate::certificate::CertificateError;
 use crate::header::Header;
-use crate::light::{Advanced, Certificates, prepare};
+use crate::light::{Advanced, Certificates, Given, prepare};
 use crate::testing::{TestChain, certificate};
 
 /// What a console keeps after `blocks` blocks.
 fn kept(chain: &TestChain, blocks: usize) -> (ProvenHead, Advanced) {
     let genesis = &chain.world.genesis;
     let from = Checkpoint::genesis(genesis, Chain::Main).unwrap();
-    let prepared = prepare(&from, &chain.blocks[..blocks], &chain.sets, Certificates::Needed).unwrap();
+    let read =
+        |(bytes, certificate): &(Vec<u8>, Option<Vec<u8>>)| Given::read(bytes.clone(), certificate.clone());
+    let given: Vec<Given> = chain.blocks[..blocks].iter().map(read).collect();
+    let prepared = prepare(&from, &given, &chain.sets, Certificates::Needed).unwrap();
     let advanced = prepared.believe(check_all).unwrap();
     let head =
         advanced.certificate.clone().map(|certificate| (advanced.checkpoint.header.encode(), certificate));
