@@ -108,6 +108,22 @@ pub enum ClientError {
         /// The newest height that a branch claims.
         newest: u64,
     },
+    /// An open alarm stops writing.
+    #[error(
+        "an open alarm stops writing (alarm `{id}`, {kind}: {what}): an operator, a supervisor or an auditor looks \
+         into it and closes it"
+    )]
+    Alarm {
+        /// The alarm's.
+        id: String,
+        /// In capitals.
+        kind: &'static str,
+        /// What it is about, for people.
+        what: String,
+    },
+    /// Evidence cannot be made.
+    #[error("no evidence can be made: {0}")]
+    NoEvidence(String),
     /// What was made could not be written.
     #[error("cannot be written: {0}")]
     Output(String),

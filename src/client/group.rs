@@ -3,6 +3,7 @@
 //! This file holds what all questions share; each question is a file of its own.
 
 use crate::{
+    alarm::Alarms,
     branch::{Branch, MinHeights, Shared},
     clock::Clock,
     enrol::EnrolDraft,
@@ -62,9 +63,9 @@ pub(crate) struct Inner {
     pub(crate) identities: Mutex<BTreeMap<PatientId, (Identity, Digest)>>,
     pub(crate) judged: Mutex<BTreeMap<(u16, Chain), Judged>>,
     pub(crate) watch: Watch,
-    pub(crate) found: Mutex<Vec<crate::alarm::Finding>>,
     pub(crate) drafts: Drafts<RecordDraft>,
     pub(crate) enrolments: Drafts<EnrolDraft>,
+    pub(crate) alarms: Alarms,
 }
 
 impl Group {
@@ -131,6 +132,7 @@ impl Group {
                 trusted.map(|branch| branch.id()).collect()
             }),
         );
+        let alarms = Alarms::open(&settings.state, &genesis, clock.now_s());
         let inner = Inner {
             network,
             session,
@@ -145,9 +147,9 @@ impl Group {
             identities: Mutex::default(),
             judged: Mutex::default(),
             watch,
-            found: Mutex::default(),
             drafts: Drafts::default(),
             enrolments: Drafts::default(),
+            alarms,
         };
         Ok(Self { inner: Arc::new(inner) })
     }

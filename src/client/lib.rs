@@ -46,6 +46,7 @@ mod watch;
 mod tests;
 
 pub use bisect::{Bisection, Difference};
+pub use alarm::{Alarm, AlarmKind, Closed, headline};
 pub use blocks::{BlockBody, BlockDetail, BlockLine, Certified, GivenBody, TransactionView};
 pub use branch::BranchError;
 pub use bulk::NewRecord;

@@ -3,8 +3,8 @@
 //! It must not know the staff's keys; those are gone when a session begins. Its keys are wiped on drop.
 
 use crate::staff::StaffPublic;
-use wardline_crypto::{AgreementKey, AgreementPublic, Domain, SigningKey};
-use wardline_ledger::{Body, BranchId, Canonical, Grant, NetworkId, Transaction};
+use wardline_crypto::{AgreementKey, AgreementPublic, Digest, Domain, SigningKey};
+use wardline_ledger::{Body, BranchId, Canonical, Grant, NetworkId, Transaction, evidence::Witness};
 use wardline_policy::Roles;
 use wardline_wire::Base64;
 
@@ -75,6 +75,12 @@ impl Session {
     /// A transaction by this session.
     pub(crate) fn transaction(&self, network: NetworkId, body: Body) -> Transaction {
         Transaction::by_session(network, body, self.grant.clone(), &self.signing)
+    }
+
+    /// That this session saw the evidence with this sum.
+    pub(crate) fn witness(&self, sum: Digest, seen_s: u64) -> Witness {
+        let signature = self.signing.sign(Domain::Evidence, &Witness::signed_bytes(&sum, seen_s));
+        Witness { sum, seen_s, grant: self.grant.encode(), signature: signature.encode() }
     }
 }
 

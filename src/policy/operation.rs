@@ -41,6 +41,8 @@ closed_list! {
         ReadAudit = 17 "read-audit",
         /// Read whole blocks of the side chain: who was enrolled, linked and looked up.
         ReadSideBlocks = 18 "read-side-blocks",
+        /// Close an alarm of a console, after which it writes again.
+        CloseAlarm = 20 "close-alarm",
     }
 }
 

@@ -117,7 +117,7 @@ const TABLE: &[RoleRules] = &[
     },
     RoleRules {
         role: Role::Supervisor,
-        anywhere: &[ReadStatus, ReadMainChain],
+        anywhere: &[ReadStatus, ReadMainChain, CloseAlarm],
         trusted_branch: &[
             ReadSideChain,
             SubmitRegistry,
@@ -134,7 +134,7 @@ const TABLE: &[RoleRules] = &[
     },
     RoleRules {
         role: Role::Operator,
-        anywhere: &[ReadStatus, ReadMainChain],
+        anywhere: &[ReadStatus, ReadMainChain, CloseAlarm],
         trusted_branch: &[ReadSideChain, SubmitRegistry],
         own_branch: &[],
         purposes: &[],
@@ -150,7 +150,7 @@ const TABLE: &[RoleRules] = &[
     },
     RoleRules {
         role: Role::Auditor,
-        anywhere: &[ReadStatus, ReadMainChain],
+        anywhere: &[ReadStatus, ReadMainChain, CloseAlarm],
         trusted_branch: &[ReadSideChain, FetchEnvelopes, ReadSideBlocks, ReadAudit],
         own_branch: &[],
         purposes: &[],

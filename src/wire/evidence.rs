@@ -256,6 +256,13 @@ fn ended(end: EndLine, before: &[u8]) -> Result<Option<Witness>, Fault> {
     }
 }
 
+/// The headers in an answer, whatever it is to: what whoever makes evidence has to find validators for.
+pub fn headers_in(answered: &Answered) -> Vec<Vec<u8>> {
+    let places = [HeadersIn::Headers, HeadersIn::Stream, HeadersIn::Block];
+    let found = places.into_iter().find_map(|place| Json.headers(place, &answered.body));
+    found.unwrap_or_default().into_iter().map(|(header, _)| header).collect()
+}
+
 /// A file, signed by nobody where `witness` makes nothing of its sum.
 pub fn write(evidence: &Evidence, witness: impl FnOnce(Digest) -> Option<Witness>) -> Vec<u8> {
     let mut file = Vec::new();
