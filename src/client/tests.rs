@@ -13,3 +13,4 @@ mod records;
 mod stream;
 mod transport;
 mod verify;
+mod watch;

@@ -191,7 +191,10 @@ impl Watch {
 
     /// Whether the streams are read.
     pub(crate) fn is_running(&self) -> bool {
-        locked(&self.tasks).as_ref().is_some_and(|tasks| !tasks.is_empty())
+        locked(&self.tasks).as_mut().is_some_and(|tasks| {
+            while tasks.try_join_next().is_some() {}
+            !tasks.is_empty()
+        })
     }
 }
 

@@ -115,6 +115,7 @@ impl Server {
 
     /// Sends blocks as they come until the other side is gone.
     async fn stream(&self, stream: &mut (impl AsyncWriteExt + Unpin), request: &Request, line: Digest) {
+        self.requests.lock().unwrap().push(request.target.clone());
         let world = self.world();
         let chain = if request.target.starts_with("/v1/main") { Chain::Main } else { Chain::Side };
         let from = request.target.split_once("from=").unwrap().1;
@@ -123,7 +124,24 @@ impl Server {
         if stream.write_all(head.as_bytes()).await.is_err() || self.authenticate(&world, request).is_err() {
             return;
         }
-        for part in 1.. {
+        for mut part in 1.. {
+            match self.vice() {
+                Vice::Silent | Vice::SilentStreams => std::future::pending().await,
+                Vice::EndlessLines => {
+                    let chunk = [b"10000\r\n".as_slice(), &[b'x'; 0x1_0000], b"\r\n"].concat();
+                    if stream.write_all(&chunk).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                Vice::EndsStreams if part > 1 => {
+                    let _ = stream.write_all(b"0\r\n\r\n").await;
+                    return;
+                }
+                Vice::Miscounts => part += 1,
+                Vice::SkipsBlocks if part == 3 => next += 1,
+                _ => {}
+            }
             let block = self.streamed(&world, chain, next);
             if block.is_none() {
                 // Heartbeats come quickly here; a real branch's come every two seconds.
@@ -133,7 +151,10 @@ impl Server {
             let item = StreamItem { block, tip: self.own_tip(&world, chain).encode().into() };
             let item = serde_json::to_vec(&item).unwrap();
             let signature = self.sign(line, part, 200, &item);
-            let text = [signature.as_bytes(), b" ", &item, b"\n"].concat();
+            let mut text = [signature.as_bytes(), b" ", &item, b"\n"].concat();
+            if self.vice() == Vice::GarblesStreams {
+                text = b"{]\n".to_vec();
+            }
             let chunk = [format!("{:x}\r\n", text.len()).as_bytes(), &text, b"\r\n"].concat();
             if stream.write_all(&chunk).await.is_err() {
                 return;

@@ -29,6 +29,8 @@ pub(crate) struct Server {
     world: Mutex<Option<Arc<World>>>,
     pub(crate) requests: Mutex<Vec<String>>,
     counters: Mutex<BTreeSet<(PublicKey, u64)>>,
+    /// Chains that this branch has otherwise than the others.
+    pub(crate) views: Mutex<BTreeMap<Chain, Vec<super::world::Block>>>,
     /// Told of the next request for envelopes, and answers it once told to.
     pub(crate) before_envelopes: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
 }
@@ -73,6 +75,7 @@ impl Net {
                 world: Mutex::new(Some(world.clone())),
                 requests: Mutex::default(),
                 counters: Mutex::default(),
+                views: Mutex::default(),
                 before_envelopes: Mutex::default(),
             });
             tokio::spawn(serve(listener, acceptor(&world, id), server.clone()));
@@ -219,10 +222,18 @@ impl Server {
         Some(StreamBlock { header, certificate, handover: page.handovers.pop() })
     }
 
+    /// The chain as this branch has it.
+    pub(crate) fn view(&self, ledger: &super::world::Ledger, chain: Chain) -> Vec<super::world::Block> {
+        self.views.lock().unwrap().get(&chain).unwrap_or(&ledger.blocks).clone()
+    }
+
     /// The branch's own word on how far it is.
     pub(crate) fn own_tip(&self, world: &World, chain: Chain) -> SignedTip {
-        let ledger = world.ledger(chain);
-        let (height, digest) = (ledger.height(), ledger.head().header.digest());
+        let mut header = self.view(&world.ledger(chain), chain).pop().unwrap().header;
+        if self.vice() == Vice::SignsOtherTips {
+            header.time_s += 1;
+        }
+        let (height, digest) = (header.height, header.digest());
         let now = crate::Clock::now_s(&*world.clock);
         let key = &world.keys[&self.id].signing;
         SignedTip::sign(key, world.network, chain, BranchId(self.id), height, digest, now)
@@ -254,7 +265,8 @@ impl Server {
     fn chain_status(&self, world: &World, chain: Chain) -> ChainStatus {
         let ledger = world.ledger(chain);
         let lag = if self.vice() == Vice::Lags { 2 } else { 0 };
-        let block = &ledger.blocks[(ledger.blocks.len() - 1).saturating_sub(lag)];
+        let blocks = self.view(&ledger, chain);
+        let block = &blocks[(blocks.len() - 1).saturating_sub(lag)];
         let mut header = block.header.clone();
         let mut certificate = block.certificate.clone();
         if matches!(self.vice(), Vice::Forks | Vice::ForksWithTwo) {
@@ -354,13 +366,14 @@ impl Server {
     fn headers(&self, world: &World, chain: Chain, from: u64, limit: u64) -> Headers {
         let ledger = world.ledger(chain);
         let mut reply = Headers { headers: Vec::new(), handovers: Vec::new() };
-        for (height, block) in ledger.blocks.iter().enumerate().skip(from as usize).take(limit as usize) {
+        let blocks = self.view(&ledger, chain);
+        for (height, block) in blocks.iter().enumerate().skip(from as usize).take(limit as usize) {
             if self.vice() == Vice::LeavesOutBlock && block.header.height == from + 1 {
                 continue;
             }
             reply.headers.push(CertifiedHeader {
                 header: block.bytes.clone().into(),
-                certificate: self.certificate(&ledger, height).map(Into::into),
+                certificate: self.certificate(&blocks, height).map(Into::into),
             });
             let next = block.header.epoch + 1;
             if ends_epoch(block.header.height, EPOCH) {
@@ -372,9 +385,9 @@ impl Server {
         reply
     }
 
-    fn certificate(&self, ledger: &super::world::Ledger, height: usize) -> Option<Vec<u8>> {
+    fn certificate(&self, blocks: &[super::world::Block], height: usize) -> Option<Vec<u8>> {
         let of = if self.vice() == Vice::SwapsCertificates { height.saturating_sub(1) } else { height };
-        let mut certificate = ledger.blocks[of].certificate.clone();
+        let mut certificate = blocks[of].certificate.clone();
         if let (Vice::AltersCertificates, Some(bytes)) = (self.vice(), &mut certificate) {
             *bytes.last_mut().unwrap() ^= 1;
         }
@@ -396,7 +409,7 @@ impl Server {
             }
             _ => {}
         }
-        let certificate = self.certificate(&ledger, height).map(Into::into);
+        let certificate = self.certificate(&ledger.blocks, height).map(Into::into);
         Block { header: header.into(), body: body.into(), certificate }
     }
 

@@ -74,4 +74,18 @@ pub(crate) enum Vice {
     SignsOther,
     /// Names other transactions than those of the block.
     SpoilsLeaves,
+    /// Signs tips of blocks that are not there.
+    SignsOtherTips,
+    /// Says nothing more on its streams, and answers everything else.
+    SilentStreams,
+    /// Its streams have a line that does not parse.
+    GarblesStreams,
+    /// Its streams have a line without end.
+    EndlessLines,
+    /// Counts the items of its streams wrongly.
+    Miscounts,
+    /// Its streams leave a block out.
+    SkipsBlocks,
+    /// Ends every stream after one item.
+    EndsStreams,
 }

@@ -298,6 +298,23 @@ impl World {
         certificate
     }
 
+    /// The chain as it would be had a quorum signed another block at `from` and again after it.
+    pub(crate) fn forked(&self, chain: Chain, from: u64, signers: usize) -> Vec<Block> {
+        let mut blocks = self.ledger(chain).blocks.clone();
+        let at = usize::try_from(from).unwrap();
+        for height in at..blocks.len() {
+            let mut header = blocks[height].header.clone();
+            header.time_s += 1;
+            if height > at {
+                header.parent = blocks[height - 1].header.digest();
+            }
+            blocks[height].certificate = Some(self.certify(chain, &header, signers));
+            blocks[height].bytes = wardline_ledger::Canonical::encode(&header);
+            blocks[height].header = header;
+        }
+        blocks
+    }
+
     /// Puts bytes that no rule accepted into a block that is certified all the same.
     pub(crate) fn force(&self, chain: Chain, transaction: Vec<u8>) {
         let mut ledger = self.ledger(chain);

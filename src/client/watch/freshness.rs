@@ -2,7 +2,7 @@
 //!
 //! It must not look at anything that another branch said about a branch: tips come from their signers' own streams.
 
-use super::table::{JUST_NOW, SILENT, Table, Voice};
+use super::table::{JUST_NOW, Table, Voice};
 use crate::{
     group::Inner,
     overview::{BranchWord, Head},
@@ -72,7 +72,9 @@ fn say(table: &Table, branch: u16, voice: &Voice, chain: Chain, head: &Head, now
 type Words = (BranchWord, Option<String>, Option<u64>);
 
 fn word(table: &Table, branch: u16, voice: &Voice, chain: Chain, head: &Head, now: Instant) -> Words {
-    let Some(asked) = voice.asked else { return (BranchWord::NotAsked, None, None) };
+    if voice.asked.is_none() {
+        return (BranchWord::NotAsked, None, None);
+    }
     // What it did stays said while it is silent.
     if let Some((earlier, later)) = voice.rolled_back() {
         let detail = format!(
@@ -92,14 +94,8 @@ fn word(table: &Table, branch: u16, voice: &Voice, chain: Chain, head: &Head, no
     if let Some(refused) = &voice.refused {
         return (BranchWord::Refused, Some(refused.clone()), None);
     }
-    if !voice.is_live(now) {
-        return match voice.heard_s {
-            None if now.duration_since(asked) <= SILENT && voice.failed.is_none() => {
-                (BranchWord::Asking, None, None)
-            }
-            None => (BranchWord::Silent, voice.failed.clone(), None),
-            since_s => (BranchWord::Silent, voice.failed.clone(), since_s),
-        };
+    if voice.is_silent(now) {
+        return (BranchWord::Silent, voice.failed.clone(), voice.heard_s);
     }
     let Some(tip) = &voice.tip else { return (BranchWord::Asking, None, None) };
     if tip.height > head.height {

@@ -114,6 +114,13 @@ impl Voice {
         self.heard.is_some_and(|at| now.duration_since(at) <= SILENT)
     }
 
+    /// Whether it was asked and nothing comes.
+    pub(crate) fn is_silent(&self, now: Instant) -> bool {
+        let waited = self.asked.is_some_and(|at| now.duration_since(at) > SILENT);
+        let given_up = self.heard.is_some() || self.failed.is_some();
+        self.asked.is_some() && !self.is_live(now) && (waited || given_up)
+    }
+
     /// What is said of its stream.
     pub(crate) fn words(&self) -> (bool, [Option<String>; 3]) {
         (self.asked.is_some(), [self.trouble.clone(), self.failed.clone(), self.refused.clone()])
@@ -368,12 +375,7 @@ impl Table {
                     let below = voice.tip.as_ref().is_some_and(|tip| tip.height < height);
                     let old = row.is_some_and(|row| now.duration_since(row.since) > JUST_NOW);
                     match voice {
-                        voice
-                            if voice.asked.is_some_and(|at| now.duration_since(at) > SILENT)
-                                && !voice.is_live(now) =>
-                        {
-                            plain(Cell::Silent, None)
-                        }
+                        voice if voice.is_silent(now) => plain(Cell::Silent, None),
                         _ if below && old => plain(Cell::Behind, None),
                         _ => plain(Cell::Unchecked, None),
                     }

@@ -1,0 +1,259 @@
+//! Streams from branches that lag, fall silent, fork, forget and forge, and the table that they make.
+
+use super::{
+    chains::grow,
+    server::Net,
+    vice::Vice,
+    world::{EPOCH, TRUSTED},
+};
+use crate::{BranchWord, Cell, Group, StripView, alarm::Finding};
+use std::{sync::atomic::Ordering, time::Duration};
+use wardline_ledger::{BranchId, Chain};
+
+/// Waits for a strip that is as wanted.
+async fn until(group: &Group, what: &str, wanted: impl Fn(&StripView) -> bool) -> StripView {
+    let mut changes = group.watch();
+    let waiting = async {
+        loop {
+            let strip = group.strip(Chain::Side, 64);
+            if wanted(&strip) {
+                return strip;
+            }
+            // A word may change by the mere passing of time.
+            let _ = tokio::time::timeout(Duration::from_millis(200), changes.changed()).await;
+        }
+    };
+    match tokio::time::timeout(Duration::from_secs(20), waiting).await {
+        Ok(strip) => strip,
+        Err(_) => panic!("not {what}: {:#?}", group.strip(Chain::Side, 8)),
+    }
+}
+
+fn word(strip: &StripView, branch: u16) -> BranchWord {
+    strip.branches.iter().find(|column| column.id == branch).unwrap().word
+}
+
+fn cell(strip: &StripView, branch: u16, height: u64) -> Cell {
+    let column = strip.branches.iter().position(|column| column.id == branch).unwrap();
+    strip.rows.iter().find(|row| row.height == height).map_or(Cell::Unchecked, |row| row.cells[column].cell)
+}
+
+fn all(strip: &StripView, height: u64, wanted: Cell) -> bool {
+    TRUSTED.iter().all(|branch| cell(strip, *branch, height) == wanted)
+}
+
+fn found(group: &Group) -> Vec<Finding> {
+    group.inner.found.lock().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_are_verified_at_every_branch_as_they_come() {
+    let net = Net::start().await;
+    let group = net.group();
+    net.world.certify_every.store(2, Ordering::Relaxed);
+    grow(&net, &group, 2);
+    let before = group.strip(Chain::Side, 4);
+    assert!(before.branches.iter().all(|branch| branch.word == BranchWord::NotAsked));
+    assert!(!before.newest);
+    for blocks in [1, 2 * EPOCH, 3] {
+        grow(&net, &group, blocks);
+        // The newest block that has a certificate, its own or a later one's.
+        let blocks = net.world.ledger(Chain::Side).blocks.clone();
+        let head = blocks.iter().rev().find(|block| block.certificate.is_some()).unwrap().header.clone();
+        let strip = until(&group, "verified", |strip| {
+            (0..=head.height).all(|height| all(strip, height, Cell::Verified))
+        })
+        .await;
+        assert_eq!(strip.head.unwrap().digest, head.digest());
+        let row = strip.rows.iter().find(|row| row.height == head.height).unwrap();
+        assert_eq!((row.digest, row.transactions), (Some(head.digest()), Some(1)));
+    }
+    assert!(found(&group).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_is_said_only_after_something_was_heard() {
+    let net = Net::start().await;
+    let group = net.group();
+    grow(&net, &group, 3);
+    net.turn(4, Vice::Silent);
+    let strip = until(&group, "silent", |strip| word(strip, 4) == BranchWord::Silent).await;
+    assert!(strip.newest, "three of four are a quorum");
+    assert_eq!([1, 2, 3].map(|id| word(&strip, id)), [BranchWord::Verified; 3]);
+    assert_eq!(cell(&strip, 4, 3), Cell::Silent);
+    net.turn(3, Vice::Silent);
+    let strip = until(&group, "silent too", |strip| word(strip, 3) == BranchWord::Silent).await;
+    assert!(!strip.newest, "two are none");
+    let since = strip.branches.iter().find(|column| column.id == 3).unwrap().since_s;
+    assert_eq!(since, Some(net.world.clock.0.load(Ordering::Relaxed)));
+    assert_eq!(cell(&strip, 3, 3), Cell::Verified, "what was heard stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_is_behind_catches_up() {
+    let net = Net::start().await;
+    let group = net.group();
+    grow(&net, &group, 2);
+    let old = net.world.ledger(Chain::Side).blocks.clone();
+    net.servers[&2].views.lock().unwrap().insert(Chain::Side, old);
+    grow(&net, &group, 6);
+    until(&group, "behind", |strip| {
+        let column = strip.branches.iter().find(|column| column.id == 2).unwrap();
+        (column.word, column.height, column.behind) == (BranchWord::Behind, Some(2), 6)
+    })
+    .await;
+    let strip = until(&group, "cells", |strip| cell(strip, 2, 8) == Cell::Behind).await;
+    assert_eq!(cell(&strip, 2, 2), Cell::Verified);
+    net.servers[&2].views.lock().unwrap().clear();
+    until(&group, "caught up", |strip| {
+        word(strip, 2) == BranchWord::Verified && all(strip, 8, Cell::Verified)
+    })
+    .await;
+    assert!(found(&group).is_empty(), "late is no lie");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_is_found_wherever_it_begins() {
+    for (from, waits) in [(5, false), (8, false), (3, true), (EPOCH - 1, true)] {
+        let net = Net::start().await;
+        let group = net.group();
+        grow(&net, &group, 8);
+        let fork = net.world.forked(Chain::Side, from, 3);
+        if waits {
+            group.refresh().await;
+            until(&group, "verified", |strip| all(strip, 8, Cell::Verified)).await;
+            grow(&net, &group, 1);
+            // From here on it goes on with another chain.
+            let fork = net.world.forked(Chain::Side, from, 3);
+            net.servers[&3].views.lock().unwrap().insert(Chain::Side, fork);
+        } else {
+            group.refresh().await;
+            net.servers[&3].views.lock().unwrap().insert(Chain::Side, fork);
+        }
+        until(&group, "conflict", |strip| word(strip, 3) == BranchWord::Conflict).await;
+        until(&group, "found", |_| found(&group).iter().any(|one| matches!(one, Finding::Fork { .. }))).await;
+        for one in found(&group) {
+            match one {
+                Finding::Fork { chain, ours, theirs, from: 3 } => {
+                    assert_eq!(chain, Chain::Side);
+                    assert_ne!(ours.headers[0], theirs.headers[0]);
+                }
+                Finding::Contradiction { tip, .. } => assert_eq!(tip.branch, BranchId(3)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_tip_of_another_block_is_a_contradiction() {
+    let net = Net::start().await;
+    let group = net.group();
+    grow(&net, &group, 3);
+    net.turn(2, Vice::SignsOtherTips);
+    until(&group, "conflict", |strip| word(strip, 2) == BranchWord::Conflict).await;
+    until(&group, "found", |_| !found(&group).is_empty()).await;
+    for one in found(&group) {
+        let Finding::Contradiction { block, tip, .. } = one else { panic!("{one:?}") };
+        assert_eq!(tip.branch, BranchId(2));
+        assert_ne!(wardline_crypto::Digest::of(&block.headers[0]), tip.digest);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_goes_back_is_found_by_its_own_tips() {
+    let net = Net::start().await;
+    let group = net.group();
+    grow(&net, &group, 5);
+    until(&group, "verified", |strip| all(strip, 5, Cell::Verified)).await;
+    net.world.clock.0.fetch_add(5, Ordering::Relaxed);
+    let old = net.world.ledger(Chain::Side).blocks[..4].to_vec();
+    net.servers[&4].views.lock().unwrap().insert(Chain::Side, old);
+    until(&group, "rolled back", |strip| word(strip, 4) == BranchWord::RolledBack).await;
+    let all = found(&group);
+    let [Finding::Rollback { earlier, later, .. }] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!((earlier.height, later.height, later.branch), (5, 3, BranchId(4)));
+    assert!(later.time_s > earlier.time_s);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_does_not_stand_is_a_signed_lie() {
+    let net = Net::start().await;
+    let group = net.group();
+    grow(&net, &group, 3);
+    net.turn(1, Vice::AltersCertificates);
+    until(&group, "invalid", |strip| word(strip, 1) == BranchWord::Invalid).await;
+    let strip = until(&group, "verified by others", |strip| cell(strip, 2, 3) == Cell::Verified).await;
+    assert!((1..=3).any(|height| cell(&strip, 1, height) == Cell::Invalid));
+    let all = found(&group);
+    assert!(!all.is_empty());
+    for one in all {
+        let Finding::Forged { proof, .. } = one else { panic!("{one:?}") };
+        assert_eq!(proof.answer.answer.branch, BranchId(1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_not_one_is_invalid_and_no_proof_of_anything() {
+    for vice in [
+        Vice::GarblesStreams,
+        Vice::EndlessLines,
+        Vice::Miscounts,
+        Vice::SkipsBlocks,
+        Vice::Unsigned,
+        Vice::SignsOther,
+    ] {
+        let net = Net::start().await;
+        let group = net.group();
+        grow(&net, &group, 4);
+        net.turn(2, vice);
+        let strip = until(&group, "invalid", |strip| word(strip, 2) == BranchWord::Invalid).await;
+        let column = strip.branches.iter().find(|column| column.id == 2).unwrap();
+        assert!(column.detail.is_some(), "{vice:?}");
+        assert!(found(&group).is_empty(), "{vice:?}");
+        until(&group, "others verified", |strip| cell(strip, 3, 4) == Cell::Verified).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_fail_are_asked_for_ever_more_rarely() {
+    let net = Net::start().await;
+    let group = net.group();
+    net.turn(2, Vice::EndsStreams);
+    net.turn(3, Vice::GarblesStreams);
+    let _changes = group.watch();
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(3) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for branch in [2, 3] {
+        let asked = net.asked(branch, "side/stream");
+        assert!((2..=5).contains(&asked), "branch {branch} was asked {asked} times");
+    }
+    assert_eq!(net.asked(1, "side/stream"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watching_ends_with_the_session_and_with_the_group() {
+    let net = Net::start().await;
+    let group = net.group();
+    until(&group, "heard", |strip| word(strip, 2) == BranchWord::Verified).await;
+    net.world.clock.0.fetch_add(4000, Ordering::Relaxed);
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while group.inner.watch.is_running() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
+    net.world.clock.0.fetch_sub(4000, Ordering::Relaxed);
+
+    let group = net.group();
+    let mut changes = group.watch();
+    until(&group, "heard", |strip| word(strip, 2) == BranchWord::Verified).await;
+    drop(group);
+    // The other end is gone once nothing of the group is left.
+    tokio::time::timeout(Duration::from_secs(10), async { while changes.changed().await.is_ok() {} })
+        .await
+        .unwrap();
+}
