@@ -57,7 +57,16 @@ impl Access {
 
 /// Reads console.toml from where it was said to be, else from the user's configuration folder.
 pub fn settings(path: Option<&Path>) -> Result<Settings> {
-    Ok(Settings::load(&settings_path(path)?)?)
+    let settings = Settings::load(&settings_path(path)?)?;
+    let memory = settings.memory.or_else(home_memory);
+    Ok(Settings { memory, ..settings })
+}
+
+/// Where this person's consoles remember what they verified when console.toml does not say: with the person, not with
+/// the group's files.
+fn home_memory() -> Option<PathBuf> {
+    let dirs = directories::ProjectDirs::from("", "", "wardline")?;
+    Some(dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).join("verified"))
 }
 
 /// Where console.toml is.

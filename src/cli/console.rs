@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
     sync::Arc,
 };
-use wardline_client::{Settings, SystemClock};
+use wardline_client::SystemClock;
 use wardline_console::{StaffChoice, Start};
 
 /// Minutes without a key after which the console locks itself.
@@ -29,7 +29,7 @@ pub struct Options {
 
 pub fn run(options: Options) -> Result<ExitCode> {
     let config = access::settings_path(options.config.as_deref())?;
-    let settings = Settings::load(&config)?;
+    let settings = access::settings(Some(&config))?;
     let genesis = settings.read_genesis()?;
     let keys = if options.key.is_empty() { keys_beside(&config)? } else { options.key };
     let staff_files = keys.into_iter().map(staff_choice).collect::<Result<_>>()?;

@@ -19,6 +19,8 @@ const EPOCH_LENGTH: u64 = 512;
 pub const GENESIS: &str = "genesis.bin";
 /// Where a console that is started with the group's console.toml keeps what it has verified.
 pub const CONSOLE_STATE: &str = "console";
+/// Where the consoles of one machine remember what they verified, beside that.
+pub const CONSOLE_MEMORY: &str = "console-memory";
 
 /// A group to be.
 #[derive(Debug, Clone)]
@@ -184,6 +186,7 @@ pub fn console_settings(layout: &Layout, genesis: &Genesis) -> Settings {
         network: genesis.network(),
         genesis: layout.genesis(),
         state: layout.root.join(CONSOLE_STATE),
+        memory: Some(layout.root.join(CONSOLE_MEMORY)),
         urls: BTreeMap::new(),
         deadline_ms: wardline_client::DEADLINE_MS,
     }

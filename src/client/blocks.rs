@@ -10,7 +10,6 @@ use crate::{
     error::ClientError,
     group::{Group, Inner, heavy, locked},
     race::first_good,
-    sync::handed_over,
     trust::Known,
 };
 use std::{
@@ -20,8 +19,7 @@ use std::{
 };
 use wardline_crypto::Digest;
 use wardline_ledger::{
-    BranchId, Canonical, Chain, Key, Transaction, TxId, ValidatorSet, certificate, decode_body, namespace,
-    transaction_root,
+    BranchId, Canonical, Chain, Transaction, TxId, certificate, decode_body, namespace, transaction_root,
 };
 use wardline_policy::{Operation, Request, decide};
 use wardline_wire::{Block, HEADERS_PER_REPLY_MAX, RouteId};
@@ -250,10 +248,15 @@ impl Inner {
         chain: Chain,
         given: Vec<Given>,
     ) -> Result<Vec<Option<Certified>>, ClientError> {
+        let trust = self.trust(chain)?;
         let mut sets = BTreeMap::new();
         let certified = given.iter().filter(|(_, certificate)| certificate.is_some());
         for epoch in certified.map(|(known, _)| known.header.epoch).collect::<BTreeSet<_>>() {
-            sets.insert(epoch, self.validators_of(chain, epoch).await?);
+            let set = trust.validators(epoch);
+            sets.insert(
+                epoch,
+                set.ok_or_else(|| branch.unverified(format!("epoch {epoch} is not verified yet")))?,
+            );
         }
         let namespace = namespace(&self.network, chain);
         let checked = heavy(move || {
@@ -274,31 +277,6 @@ impl Inner {
             Certified::Own { signers: signers.into_iter().map(|id| self.name_of(id.0)).collect(), of }
         };
         Ok(checked.into_iter().map(|own| own.map(named)).collect())
-    }
-
-    /// The validators of an epoch, proven under the last header of the epoch before.
-    pub(crate) async fn validators_of(&self, chain: Chain, epoch: u64) -> Result<ValidatorSet, ClientError> {
-        let trust = self.trust(chain)?;
-        if let Some(set) = trust.validators(epoch) {
-            return Ok(set);
-        }
-        let last = epoch.saturating_mul(trust.checkpoint().epoch_length).saturating_sub(1);
-        let known = self.walk_back(chain, last, last, None).await?.pop();
-        let root = known.ok_or(ClientError::NoBlock { chain, height: last })?.header.state_root;
-        let (_, set) = first_good(self.on(chain), |branch| async move {
-            let page = self.headers_of(&branch, chain, last, 1).await?;
-            let mut sets = handed_over(&branch, page.handovers)?;
-            let (value, proof) = sets
-                .remove(&epoch)
-                .ok_or_else(|| branch.unverified(format!("it left the validators of epoch {epoch} out")))?;
-            proof
-                .verify(&root, &Key::Validators(epoch).bytes(), Some(&value))
-                .map_err(|error| branch.unverified(error.to_string()))?;
-            ValidatorSet::decode(&value).map_err(|error| branch.unverified(error.to_string()))
-        })
-        .await?;
-        trust.keep_validators(epoch, set.clone());
-        Ok(set)
     }
 
     /// The transactions of a verified block, from whichever branch has those that its header commits to, and what does

@@ -9,12 +9,12 @@ use crate::{
     enrol::EnrolDraft,
     error::ClientError,
     keep::{Drafts, RecordDraft},
-    overview::Overview,
+    overview::{Overview, joined},
     registry::{Registry, Rules},
     session::Session,
     settings::{Settings, is_https},
     standing::Judged,
-    trust::Trust,
+    trust::{Conflict, Trust},
     watch::Watch,
 };
 use std::{
@@ -90,7 +90,8 @@ impl Group {
         if clock.now_s() > session.expires_s() {
             return Err(ClientError::SessionOver);
         }
-        let main = Arc::new(Trust::open(&genesis, Chain::Main, &settings.state)?);
+        let trust = |chain| Trust::open(&genesis, chain, &settings.state, settings.memory.as_deref());
+        let main = Arc::new(trust(Chain::Main)?);
         let registry = Registry::open(&genesis, &settings.state)?;
         let participants = &registry.participants;
         let own = participants
@@ -98,7 +99,7 @@ impl Group {
             .find(|participant| participant.id == session.branch())
             .ok_or(ClientError::UnknownBranch(session.branch().0))?;
         let side = match own.trusted {
-            true => Some(Arc::new(Trust::open(&genesis, Chain::Side, &settings.state)?)),
+            true => Some(Arc::new(trust(Chain::Side)?)),
             false => None,
         };
 
@@ -124,7 +125,9 @@ impl Group {
         }
 
         let infos = branches.iter().map(|branch| info(branch)).collect();
-        let overview = Overview::before(&main, side.as_deref(), &branches);
+        let mut overview = Overview::before(&main, side.as_deref(), &branches);
+        let notices = std::iter::once(&main).chain(&side).flat_map(|trust| trust.notices(clock.now_s()));
+        overview.warning = joined(notices.collect());
         let watch = Watch::of(
             branches.iter().map(|branch| branch.id()).collect(),
             side.as_ref().map(|_| {
@@ -167,6 +170,11 @@ impl Group {
     /// Forgets whom searches found. For the end of a session while records are still on their way under it.
     pub fn forget_people(&self) {
         locked(&self.inner.identities).clear();
+    }
+
+    /// A certified block that is not the one which was verified here before, if a chain has shown one.
+    pub fn conflict(&self, chain: Chain) -> Option<Conflict> {
+        self.inner.trust(chain).ok()?.conflict()
     }
 
     /// The network.

@@ -12,6 +12,7 @@ mod branch;
 mod bulk;
 mod clock;
 mod copies;
+mod cores;
 mod enrol;
 mod envelopes;
 mod error;
@@ -51,6 +52,7 @@ pub use blocks::{BlockBody, BlockDetail, BlockLine, Certified, GivenBody, Transa
 pub use branch::BranchError;
 pub use bulk::NewRecord;
 pub use clock::{Clock, SystemClock};
+pub use cores::cores;
 pub use error::{ClientError, ProblemDetail};
 pub use finality::Final;
 pub use group::{BranchInfo, Group};
@@ -65,7 +67,7 @@ pub use settings::{DEADLINE_MS, Settings, SettingsError};
 pub use staff::{
     NewStaff, StaffFileError, StaffKeys, StaffPublic, UnlockError, approve, read_staff_file, unlock,
 };
-pub use trust::TrustError;
+pub use trust::{Conflict, Refused, Trust, TrustError};
 pub use verify::{
     ArchiveError, BadCopy, ChainReport, Copies, Depth, ExportRequest, Exported, Fault, RecordsReport,
     Unheard, Verdict, Verification, VerifyProgress, VerifyRequest, verify_archive,

@@ -5,7 +5,7 @@ use crate::{
     error::ClientError,
     group::{Group, Inner, locked},
     standing::{Judged, chain_status, claim_digest},
-    trust::{Known, Trust},
+    trust::{Known, Trust, TrustError},
 };
 use std::{
     sync::Arc,
@@ -29,7 +29,8 @@ pub struct Overview {
     pub branches: Vec<BranchView>,
     /// Branches are being asked: what is here may change within the deadline.
     pub asking: bool,
-    /// What keeps this machine from remembering what it verified, for people.
+    /// What is wrong at this machine, for people: what it verified cannot be kept, was put back to an older copy, or
+    /// contradicts what the branches show; its clock is behind the chain's.
     pub warning: Option<String>,
 }
 
@@ -219,23 +220,31 @@ impl Group {
         });
         let answers = futures::future::join_all(asked).await;
         inner.follow_and_show(&answers).await;
-        let mut warning = None;
+        let mut warnings = Vec::new();
         for chain in Chain::ALL {
-            // A full disk does not make the branches' words less true.
+            let Ok(trust) = inner.trust(chain) else { continue };
+            warnings.extend(trust.notices(inner.clock.now_s()));
+            // A full disk does not make the branches' words less true. An alarm is told by the notices.
             match inner.keep_checkpoint(chain).await {
-                Ok(()) | Err(ClientError::NoSideChain) => {}
-                Err(error) => warning = Some(not_kept(&error)),
+                Ok(()) | Err(ClientError::Trust(TrustError::Conflict { .. })) => {}
+                Err(error) => warnings.push(not_kept(&error)),
             }
         }
         let overview = {
             let mut overview = locked(&inner.overview);
             overview.asking = false;
-            overview.warning = warning;
+            overview.warning = joined(warnings);
             overview.clone()
         };
         inner.refresh_registry_when_due().await;
         overview
     }
+}
+
+/// Warnings as one text, each once.
+pub(crate) fn joined(mut warnings: Vec<String>) -> Option<String> {
+    warnings.dedup();
+    Some(warnings.join("; ")).filter(|text| !text.is_empty())
 }
 
 /// That checkpoints are not kept, for people.

@@ -25,6 +25,9 @@ pub struct Settings {
     pub genesis: PathBuf,
     /// Folder in which verified checkpoints are kept.
     pub state: PathBuf,
+    /// Folder in which this person's consoles remember how far every network was verified, so that a checkpoint that
+    /// was put back is noticed; nothing is remembered without one.
+    pub memory: Option<PathBuf>,
     /// Addresses by branch number, where they differ from the registry's.
     pub urls: BTreeMap<u16, String>,
     /// Longest time that one request to one branch may take, milliseconds: 100 to 60000.
@@ -98,6 +101,7 @@ struct File {
     network: toml::Spanned<String>,
     genesis: PathBuf,
     state: PathBuf,
+    memory: Option<PathBuf>,
     deadline_ms: Option<toml::Spanned<u64>>,
     #[serde(default)]
     urls: BTreeMap<toml::Spanned<String>, toml::Spanned<String>>,
@@ -114,7 +118,12 @@ impl Settings {
             .map_err(|cause| SettingsError::Unreadable { path: name.clone(), cause })?;
         let settings = Self::parse(&text, &name)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        Ok(Self { genesis: folder.join(&settings.genesis), state: folder.join(&settings.state), ..settings })
+        Ok(Self {
+            genesis: folder.join(&settings.genesis),
+            state: folder.join(&settings.state),
+            memory: settings.memory.as_ref().map(|memory| folder.join(memory)),
+            ..settings
+        })
     }
 
     /// Reads the file's text; `name` is for the errors, and paths stay as written.
@@ -161,6 +170,7 @@ impl Settings {
             network,
             genesis: file.genesis,
             state: file.state,
+            memory: file.memory,
             urls,
             deadline_ms,
         })
@@ -194,6 +204,11 @@ impl Settings {
              # Folder in which the console keeps the checkpoints that it has verified. Each person or terminal its own.\n\
              state = {}\n\
              \n\
+             # Folder in which this person's consoles remember how far each network was verified, outside of the folder\n\
+             # above: a checkpoint that was put back to an older copy is noticed. Without this line it lies in the home\n\
+             # folder.\n\
+             {}\n\
+             \n\
              # Longest time that one request to one branch may take, milliseconds: 100 to 60000.\n\
              deadline_ms = {}\n\
              \n\
@@ -204,6 +219,10 @@ impl Settings {
             quoted(&self.network.to_string()),
             quoted(&self.genesis.display().to_string()),
             quoted(&self.state.display().to_string()),
+            match &self.memory {
+                Some(memory) => format!("memory = {}", quoted(&memory.display().to_string())),
+                None => "# memory = \"memory\"".to_owned(),
+            },
             self.deadline_ms,
         );
         if self.urls.is_empty() {
@@ -258,6 +277,7 @@ mod tests {
             network: Digest::of(b"network"),
             genesis: PathBuf::from("network.genesis"),
             state: PathBuf::from("state"),
+            memory: None,
             urls: BTreeMap::from([
                 (2, "https://10.0.0.2:7443".to_owned()),
                 (11, "https://[::1]:7443".to_owned()),

@@ -4,11 +4,13 @@
 use crate::{
     answer::Given,
     branch::{Branch, Target},
+    cores::cores,
     error::ClientError,
     group::{Inner, heavy},
-    race::first_good,
-    trust::{Known, Trust},
+    race::{first_good, none_of},
+    trust::{Known, Refused, Trust},
 };
+use futures::{StreamExt, stream};
 use std::{
     collections::BTreeMap,
     sync::Arc,
@@ -24,6 +26,16 @@ const CERTIFY: Duration = Duration::from_millis(1500);
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 /// Most pages that are fetched to reach an old header: about 130 000 blocks back.
 const PAGES_BACK: u64 = 256;
+/// Headers of a full page.
+const PAGE: usize = HEADERS_PER_REPLY_MAX as usize;
+/// Pages that are on their way or read while one is verified: with 50 validators some 2 MB each.
+const PAGES_AHEAD: usize = 3;
+
+/// Headers with their certificates, and the validators that they hand over by epoch.
+struct Page {
+    headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    sets: BTreeMap<u64, (Vec<u8>, StateProof)>,
+}
 
 impl Inner {
     /// The verified header that a reply's header is, after following the chain as far as needed.
@@ -73,7 +85,8 @@ impl Inner {
             (next, ends_epoch(decoded.height, checkpoint.epoch_length), certificate)
         {
             // One certificate is some tens of signatures at most: quicker than a thread.
-            let _ = trust.extend(&[(header.to_vec(), Some(certificate.to_vec()))], &BTreeMap::new());
+            let given = vec![(header.to_vec(), Some(certificate.to_vec()))];
+            let _ = trust.extend(given, &BTreeMap::new(), 1);
         }
     }
 
@@ -96,10 +109,24 @@ impl Inner {
         if let Some(first) = first {
             branches.sort_by_key(|branch| branch.id() != first.id());
         }
-        first_good(branches, |branch| async move { self.follow_by(trust, &branch, height).await }).await?;
-        if trust.is_due() {
-            self.keep_checkpoint_or_warn(chain).await;
+        let missing = height.saturating_sub(trust.head().header.height);
+        if missing <= HEADERS_PER_REPLY_MAX {
+            first_good(branches, |branch| async move { self.follow_by(trust, &branch, height).await })
+                .await?;
+        } else {
+            // Long: the next one goes on where one fails, instead of doing the same beside it.
+            let mut failures = Vec::new();
+            for branch in branches {
+                match self.follow_by(trust, &branch, height).await {
+                    Ok(()) => break,
+                    Err(error) => failures.push((branch.name().to_owned(), error)),
+                }
+            }
+            if trust.head().header.height < height {
+                return Err(none_of(failures));
+            }
         }
+        self.keep_when_due(trust).await;
         Ok(())
     }
 
@@ -115,30 +142,50 @@ impl Inner {
         self.follow_by(trust, branch, height).await
     }
 
+    /// Follows a chain to a height from one branch. Pages are asked for ahead, so that the next ones are on their way
+    /// and read while one is verified.
     async fn follow_by(&self, trust: &Trust, branch: &Arc<Branch>, height: u64) -> Result<(), ClientError> {
         let give_up = Instant::now() + CERTIFY;
         let mut pause = LOOK_AGAIN;
+        // Linked headers that no certificate speaks for yet: fewer than an epoch has.
+        let mut carried = Vec::new();
         loop {
             let before = trust.head().header.height;
             if before >= height {
                 return Ok(());
             }
-            let page = self.headers_of(branch, trust.chain, before + 1, HEADERS_PER_REPLY_MAX).await?;
-            if page.headers.is_empty() {
-                return Err(branch.unverified(format!(
-                    "it has no {}-chain block {}",
-                    trust.chain,
-                    before + 1
-                )));
+            let from = before + 1 + carried.len() as u64;
+            let pages =
+                (from..=height.max(from)).step_by(PAGE).map(|from| page(branch.clone(), trust.chain, from));
+            let mut pages = std::pin::pin!(stream::iter(pages).buffered(PAGES_AHEAD));
+            let mut next = pages.next().await.transpose()?;
+            while let Some(page) = next {
+                let (head, count) = (trust.head().header.height, page.headers.len());
+                if count == 0 && carried.is_empty() {
+                    let what = format!("it has no {}-chain block {}", trust.chain, head + 1);
+                    return Err(branch.unverified(what));
+                }
+                let mut headers = std::mem::take(&mut carried);
+                headers.extend(page.headers);
+                // What no certificate in it speaks for is given again, with what follows it.
+                let certified = headers.iter().rposition(|(_, certificate)| certificate.is_some());
+                let tail = headers.split_off(certified.map_or(0, |index| index + 1));
+                let (verified, following) =
+                    tokio::join!(self.extend(branch, trust.chain, headers, page.sets), pages.next());
+                verified?;
+                self.keep_when_due(trust).await;
+                let stuck = certified.is_some() && trust.head().header.height == head;
+                if count < PAGE || stuck {
+                    break;
+                }
+                if tail.len() as u64 >= trust.checkpoint().epoch_length {
+                    return Err(branch.unverified("an epoch's worth of headers without a certificate"));
+                }
+                carried = tail;
+                next = following.transpose()?;
             }
-            let next_sets = handed_over(branch, page.handovers)?;
-            let headers: Vec<_> = page
-                .headers
-                .into_iter()
-                .map(|one| (one.header.0, one.certificate.map(|bytes| bytes.0)))
-                .collect();
-            self.extend(branch, trust.chain, headers, next_sets).await?;
-            if trust.head().header.height == before {
+            let reached = trust.head().header.height;
+            if reached == before && carried.is_empty() {
                 if Instant::now() >= give_up {
                     return Err(branch.unverified(format!(
                         "no certificate for block {} of the {} chain",
@@ -151,7 +198,7 @@ impl Inner {
         }
     }
 
-    /// Verifies headers on a thread of their own.
+    /// Verifies headers on threads of their own.
     async fn extend(
         &self,
         branch: &Arc<Branch>,
@@ -160,11 +207,17 @@ impl Inner {
         next_sets: BTreeMap<u64, (Vec<u8>, StateProof)>,
     ) -> Result<(), ClientError> {
         let trust = self.trust_arc(chain)?;
-        match heavy(move || trust.extend(&headers, &next_sets)).await? {
-            Ok(()) => Ok(()),
+        match heavy(move || trust.extend(headers, &next_sets, cores())).await? {
             // The last block of an epoch gets its certificate in a moment.
-            Err(Invalid::EpochEndUncertified(_)) => Ok(()),
-            Err(error) => Err(branch.unverified(error.to_string())),
+            Ok(()) | Err(Refused::Invalid(Invalid::EpochEndUncertified(_))) => Ok(()),
+            Err(Refused::Invalid(error)) => Err(branch.unverified(error.to_string())),
+            Err(Refused::Conflict(error)) => Err(error.into()),
+        }
+    }
+
+    async fn keep_when_due(&self, trust: &Trust) {
+        if trust.is_due() {
+            self.keep_checkpoint_or_warn(trust.chain).await;
         }
     }
 
@@ -175,7 +228,7 @@ impl Inner {
         from: u64,
         limit: u64,
     ) -> Result<Headers, ClientError> {
-        branch.get(headers_target(chain, from, limit)).await.map_err(|error| branch.failed(error))
+        headers_of(branch, chain, from, limit).await
     }
 
     /// The same of a branch that may be behind: what it has is compared, not relied on.
@@ -253,6 +306,26 @@ fn headers_target(chain: Chain, from: u64, limit: u64) -> Target {
         Chain::Side => RouteId::SideHeaders,
     };
     Target::of(route).query(&[("from", from), ("limit", limit)])
+}
+
+async fn headers_of(
+    branch: &Arc<Branch>,
+    chain: Chain,
+    from: u64,
+    limit: u64,
+) -> Result<Headers, ClientError> {
+    branch.get(headers_target(chain, from, limit)).await.map_err(|error| branch.failed(error))
+}
+
+/// One page of headers and what it hands over, as given; fetched and read by a task of its own.
+async fn page(branch: Arc<Branch>, chain: Chain, from: u64) -> Result<Page, ClientError> {
+    let fetched = tokio::spawn(async move {
+        let page = headers_of(&branch, chain, from, HEADERS_PER_REPLY_MAX).await?;
+        let sets = handed_over(&branch, page.handovers)?;
+        let pair = |one: CertifiedHeader| (one.header.0, one.certificate.map(|bytes| bytes.0));
+        Ok(Page { headers: page.headers.into_iter().map(pair).collect(), sets })
+    });
+    fetched.await.map_err(|_| ClientError::Worker)?
 }
 
 /// The headers, if each is the parent of the next and the last one is the parent of `anchor`.

@@ -12,5 +12,6 @@ mod patients;
 mod records;
 mod stream;
 mod transport;
+mod trust;
 mod verify;
 mod watch;

@@ -1,21 +1,28 @@
-//! What this console has verified of one chain: a checkpoint on disk, the newest headers in memory.
+//! What this console has verified of one chain: a head that proves itself, kept in two places, and the newest headers
+//! in memory.
 //!
-//! The checkpoint's file is written whole or not at all and never replaced by an older one. It must not know how
-//! headers are fetched.
+//! The *checkpoint* is where the next start goes on. The *memory* is the same of the person at this machine, outside
+//! of the checkpoint's folder, so that a checkpoint that was put back to an older one is noticed. Both are read by
+//! their proof alone. It must not know how headers are fetched.
 
-use crate::{branch::MinHeights, error::clean};
+mod file;
+
+pub(crate) use file::write_whole;
+
+use crate::{
+    branch::MinHeights,
+    cores::{check, read},
+};
+use file::{Found, Place, Proved};
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Write},
-    path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    path::Path,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, Instant},
 };
-use wardline_crypto::Digest;
 use wardline_ledger::{
-    Canonical, Chain, Checkpoint, Genesis, Invalid, NetworkId, StateProof, ValidatorSet, VerifiedHeader,
-    light,
+    Advanced, Canonical, Certificates, Chain, Checkpoint, Genesis, Given, Header, Invalid, NetworkId,
+    ProvenHead, StateProof, TrustPath, ValidatorSet, VerifiedHeader, epoch_of, light,
 };
 
 /// A header that is in the verified chain.
@@ -27,8 +34,6 @@ const RECENT: usize = 4096;
 const STONES: usize = 1024;
 /// How often the checkpoint's file is written while blocks come in.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
-/// First line of a checkpoint's file.
-const TITLE: &[u8] = b"WARDLINE CHECKPOINT v1\n";
 
 /// Why kept checkpoints cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,11 +48,22 @@ pub enum TrustError {
     },
     /// The file is damaged.
     #[error(
-        "the checkpoint `{path}` is damaged: delete it, and everything is verified again from the genesis"
+        "the checkpoint `{path}` is damaged: move it away, and everything is verified again from the genesis"
     )]
     Damaged {
         /// The file.
         path: String,
+    },
+    /// The file is whole and does not prove what it says.
+    #[error(
+        "the checkpoint `{path}` does not prove itself ({why}): somebody changed it; move it away, and everything is \
+         verified again from the genesis"
+    )]
+    Unproven {
+        /// The file.
+        path: String,
+        /// What does not hold.
+        why: String,
     },
     /// The file is of another network or chain.
     #[error("the checkpoint `{path}` is of another network: give each network a folder of its own")]
@@ -58,13 +74,52 @@ pub enum TrustError {
     /// The genesis block cannot be made.
     #[error("the genesis block cannot be made: {0}")]
     Genesis(String),
+    /// What was verified before is not in the chain.
+    #[error(
+        "ALARM: block `{height}` of the {chain} chain is another one than the certified block that was verified here \
+         before; a quorum's keys signed both, nothing more of this chain is believed or kept"
+    )]
+    Conflict {
+        /// The chain.
+        chain: Chain,
+        /// The height of both blocks.
+        height: u64,
+    },
+}
+
+/// Why headers are not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// They do not hold.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// They hold, and so does what was verified before and is something else.
+    #[error(transparent)]
+    Conflict(#[from] TrustError),
+}
+
+/// Two certified blocks of one height: proof that more than a third of the validators signed both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The chain.
+    pub chain: Chain,
+    /// The height of both.
+    pub height: u64,
+    /// The header that was verified before, and its certificate.
+    pub ours: (Vec<u8>, Vec<u8>),
+    /// The other block's header and those after it up to the first that is certified, all of one epoch.
+    pub theirs: Vec<Vec<u8>>,
+    /// That one's certificate.
+    pub certificate: Vec<u8>,
 }
 
 /// One chain as far as it is verified.
-pub(crate) struct Trust {
+pub struct Trust {
     pub(crate) chain: Chain,
     pub(crate) network: NetworkId,
-    path: PathBuf,
+    genesis: Genesis,
+    /// The checkpoint's file first, then the memory's.
+    places: Vec<Place>,
     verified: RwLock<Verified>,
     /// Held while headers are fetched, so that many questions at once fetch them once.
     pub(crate) advancing: tokio::sync::Mutex<()>,
@@ -73,58 +128,141 @@ pub(crate) struct Trust {
 
 struct Verified {
     checkpoint: Checkpoint,
+    /// What proves the checkpoint.
+    proof: ProvenHead,
+    /// Who signs in which epoch, as far as the next block.
+    path: TrustPath,
     recent: BTreeMap<u64, Known>,
     /// Headers below those, each linked to them.
     stones: BTreeMap<u64, Known>,
-    /// Who signs in an epoch: from the genesis, or proven.
-    validators: BTreeMap<u64, ValidatorSet>,
+    /// What the memory has above the checkpoint: the chain must lead through it.
+    ahead: Option<Box<Proved>>,
+    /// What is to be told of the files, for people.
+    notice: Option<String>,
+    conflict: Option<Conflict>,
     saved_height: u64,
     saved_at: Option<Instant>,
 }
 
 impl Trust {
-    /// Reads the kept checkpoint, or begins at the genesis when there is none.
+    /// Reads what was kept, or begins at the genesis when there is nothing. `folder` has the checkpoints, `memory` what
+    /// this person's consoles remember of every network.
     ///
     /// # Errors
-    /// When the file is damaged or of another network: it is never silently replaced.
-    pub(crate) fn open(genesis: &Genesis, chain: Chain, folder: &Path) -> Result<Self, TrustError> {
+    /// When a file is damaged, of another network, or does not prove itself: it is never silently replaced.
+    pub fn open(
+        genesis: &Genesis,
+        chain: Chain,
+        folder: &Path,
+        memory: Option<&Path>,
+    ) -> Result<Self, TrustError> {
         let network = genesis.network();
-        let path = folder.join(format!("{chain}.checkpoint"));
+        let kept = Place { path: folder.join(format!("{chain}.checkpoint")), private: false };
+        let remembered =
+            memory.map(|memory| Place { path: memory.join(format!("{network}.{chain}")), private: true });
         let start =
             Checkpoint::genesis(genesis, chain).map_err(|error| TrustError::Genesis(error.to_string()))?;
-        let kept = load(&path, &start)?;
-        let saved_height = kept.as_ref().map_or(0, |checkpoint| checkpoint.header.height);
-        let checkpoint = kept.unwrap_or(start);
-        let recent = BTreeMap::from([(checkpoint.header.height, known(&checkpoint))]);
-        let validators = BTreeMap::from([
-            (0, genesis.validators(chain)),
-            (checkpoint.next_epoch(), checkpoint.validators.clone()),
-        ]);
-        let stones = BTreeMap::new();
-        let verified = Verified { checkpoint, recent, stones, validators, saved_height, saved_at: None };
+
+        let found = kept.load(genesis, chain)?;
+        let before = match remembered.as_ref().map(|place| place.load(genesis, chain)).transpose()? {
+            Some(Found::Head(before)) => Some(before),
+            _ => None,
+        };
+        let at = |proved: &Proved| proved.checkpoint.header.height;
+        let height = if let Found::Head(head) = &found { at(head) } else { 0 };
+        let ahead = before.as_ref().map(|before| at(before)).filter(|before| *before > height);
+        let path = kept.path.display();
+        let notice = match (&found, ahead) {
+            (Found::Head(_), Some(ahead)) => Some(format!(
+                "OLDER COPY: `{path}` ends at block {height} of the {chain} chain, and block {ahead} was verified here \
+                 before: it was put back, or another folder was used meanwhile. Only a chain that leads through that \
+                 very block is followed"
+            )),
+            (Found::OtherVersion, _) => Some(format!(
+                "`{path}` is of another version of this program and was not taken: the {chain} chain is verified \
+                 again from its genesis"
+            )),
+            _ => None,
+        };
+        let conflict = match (&found, &before) {
+            (Found::Head(kept), Some(before)) if at(kept) == at(before) => conflict_of(before, kept),
+            _ => None,
+        };
+        let proved = match found {
+            Found::Head(proved) => *proved,
+            Found::Nothing | Found::OtherVersion => Proved {
+                head: ProvenHead::genesis(network, chain),
+                checkpoint: start,
+                path: TrustPath::begin(genesis, chain),
+            },
+        };
+        let verified = Verified {
+            recent: BTreeMap::from([(height, known(&proved.checkpoint))]),
+            stones: BTreeMap::new(),
+            ahead: before.filter(|before| at(before) > height),
+            notice,
+            conflict,
+            saved_height: height,
+            saved_at: None,
+            checkpoint: proved.checkpoint,
+            proof: proved.head,
+            path: proved.path,
+        };
         Ok(Self {
             chain,
             network,
-            path,
+            genesis: genesis.clone(),
+            places: std::iter::once(kept).chain(remembered).collect(),
             verified: RwLock::new(verified),
             advancing: tokio::sync::Mutex::default(),
             heights: RwLock::default(),
         })
     }
 
-    /// From now on every new height is demanded of the branches.
+    /// From now on every new height is demanded of the branches, and never less than what is remembered.
     pub(crate) fn share_height(&self, heights: &Arc<MinHeights>) {
-        heights.raise(self.chain, self.head().header.height);
+        let remembered = self.read().ahead.as_ref().map_or(0, |ahead| ahead.checkpoint.header.height);
+        heights.raise(self.chain, self.head().header.height.max(remembered));
         *self.heights.write().unwrap_or_else(PoisonError::into_inner) = Some(heights.clone());
     }
 
     /// The newest verified header.
-    pub(crate) fn head(&self) -> Known {
+    pub fn head(&self) -> Known {
         known(&self.read().checkpoint)
     }
 
     pub(crate) fn checkpoint(&self) -> Checkpoint {
         self.read().checkpoint.clone()
+    }
+
+    /// The newest verified header with everything that proves it from the genesis: the changes of validators too.
+    pub fn proven_head(&self) -> ProvenHead {
+        self.read().proof.clone()
+    }
+
+    /// A block of this chain that is not the one which was verified here before.
+    pub fn conflict(&self) -> Option<Conflict> {
+        self.read().conflict.clone()
+    }
+
+    /// What is to be told of this chain while the clock says `now_s`, for people.
+    pub fn notices(&self, now_s: u64) -> Vec<String> {
+        let verified = self.read();
+        let chain = self.chain;
+        let conflict = verified.conflict.as_ref().map(|conflict| conflict_error(conflict).to_string());
+        let header = &verified.checkpoint.header;
+        let ahead = light::ahead_s(header, now_s).map(|ahead| {
+            format!(
+                "CLOCK: block {} of the {chain} chain is {ahead} s ahead of this machine's clock: set the clock, or ask \
+                 your administrators if it is right",
+                header.height
+            )
+        });
+        let through = verified.ahead.as_ref().filter(|_| verified.notice.is_none()).map(|ahead| {
+            let height = ahead.checkpoint.header.height;
+            format!("block {height} of the {chain} chain was verified here before: only a chain through it is followed")
+        });
+        conflict.into_iter().chain(verified.notice.clone()).chain(through).chain(ahead).collect()
     }
 
     /// The verified header at a height, if it is in memory.
@@ -143,59 +281,53 @@ impl Trust {
 
     /// Keeps the lowest header of a page that is linked to what is verified.
     pub(crate) fn keep_stone(&self, stone: Known) {
-        let mut verified = self.verified.write().unwrap_or_else(PoisonError::into_inner);
+        let mut verified = self.write();
         verified.stones.insert(stone.header.height, stone);
         while verified.stones.len() > STONES {
             verified.stones.pop_last();
         }
     }
 
-    /// Who signs the blocks of an epoch, if that is in memory.
+    /// Who signs the blocks of an epoch, up to that of the next block.
     pub(crate) fn validators(&self, epoch: u64) -> Option<ValidatorSet> {
-        self.read().validators.get(&epoch).cloned()
-    }
-
-    /// Keeps the validators of an epoch that were proven.
-    pub(crate) fn keep_validators(&self, epoch: u64, set: ValidatorSet) {
-        self.verified.write().unwrap_or_else(PoisonError::into_inner).validators.insert(epoch, set);
+        let verified = self.read();
+        let known = epoch <= verified.checkpoint.next_epoch();
+        verified.path.validators(epoch).filter(|_| known).cloned()
     }
 
     /// Takes headers that follow the checkpoint, each with its certificate if it has one. Those that it already has
-    /// are passed over. Many signatures: not for the threads that serve the network.
+    /// are passed over. Heavy work on up to `cores` threads: not for those that serve the network.
     ///
     /// # Errors
     /// The first thing that does not hold; nothing is taken then.
-    pub(crate) fn extend(
+    pub fn extend(
         &self,
-        headers: &[(Vec<u8>, Option<Vec<u8>>)],
+        headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
         next_sets: &BTreeMap<u64, (Vec<u8>, StateProof)>,
-    ) -> Result<(), Invalid> {
+        cores: usize,
+    ) -> Result<(), Refused> {
+        self.may_go_on()?;
         let from = self.checkpoint();
-        let height =
-            |bytes: &[u8]| wardline_ledger::Header::decode(bytes).map_or(u64::MAX, |header| header.height);
-        let new =
-            headers.iter().position(|(bytes, _)| height(bytes) > from.header.height).unwrap_or(headers.len());
-        let (checkpoint, verified) =
-            light::advance(&from, headers.get(new..).unwrap_or_default(), next_sets)?;
-        if verified.is_empty() {
+        let given = read(headers, cores);
+        let is_new = |given: &Given| given.height().is_none_or(|height| height > from.header.height);
+        let new = given.iter().position(is_new).unwrap_or(given.len());
+        let given = given.get(new..).unwrap_or_default();
+        let prepared = light::prepare(&from, given, next_sets, Certificates::Needed)?;
+        let advanced = prepared.believe(|jobs| check(jobs, cores))?;
+        if advanced.headers.is_empty() {
             return Ok(());
         }
-        let reached = checkpoint.header.height;
-        let mut state = self.verified.write().unwrap_or_else(PoisonError::into_inner);
-        // Another question may have come further meanwhile.
-        if reached > state.checkpoint.header.height {
-            state.validators.insert(checkpoint.next_epoch(), checkpoint.validators.clone());
-            state.checkpoint = checkpoint;
-        }
-        state.recent.extend(verified.into_iter().map(|known| (known.header.height, known)));
-        while state.recent.len() > RECENT {
-            state.recent.pop_first();
-        }
-        drop(state);
+        let reached = advanced.checkpoint.header.height;
+        self.write().take(&from, advanced, given);
+        self.may_go_on()?;
         if let Some(heights) = &*self.heights.read().unwrap_or_else(PoisonError::into_inner) {
             heights.raise(self.chain, reached);
         }
         Ok(())
+    }
+
+    fn may_go_on(&self) -> Result<(), TrustError> {
+        self.read().conflict.as_ref().map_or(Ok(()), |conflict| Err(conflict_error(conflict)))
     }
 
     /// Whether the file should be written by now.
@@ -205,18 +337,21 @@ impl Trust {
             && verified.saved_at.is_none_or(|at| at.elapsed() >= SAVE_EVERY)
     }
 
-    /// Keeps the checkpoint, unless the file already has a newer one of this network (another console's).
+    /// Keeps the checkpoint in its file and in the memory, each unless it already has a newer one of this network
+    /// (another console's). Until the chain has reached what the memory has, the memory stays as it is.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub(crate) fn save(&self) -> Result<(), TrustError> {
-        let checkpoint = self.checkpoint();
-        let height = checkpoint.header.height;
-        let kept = load(&self.path, &checkpoint).ok().flatten();
-        if kept.is_none_or(|kept| kept.header.height < height) {
-            write_whole(&self.path, &to_file(&checkpoint)).map_err(|cause| file_error(&self.path, &cause))?;
+    /// When a file cannot be written, or blocks contradict each other: the files then stay as they are.
+    pub fn save(&self) -> Result<(), TrustError> {
+        self.may_go_on()?;
+        let proof = self.proven_head();
+        let height = self.head().header.height;
+        if height > 0 {
+            // Both are tried: one full disk is not the other.
+            let saved: Vec<_> = self.places.iter().map(|place| place.save(&proof, &self.genesis)).collect();
+            saved.into_iter().collect::<Result<(), _>>()?;
         }
-        let mut state = self.verified.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.write();
         state.saved_height = state.saved_height.max(height);
         state.saved_at = Some(Instant::now());
         Ok(())
@@ -225,69 +360,83 @@ impl Trust {
     fn read(&self) -> RwLockReadGuard<'_, Verified> {
         self.verified.read().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Verified> {
+        self.verified.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Verified {
+    /// Believes what was verified from a checkpoint, unless it leads past what is remembered, or past what another
+    /// question has brought meanwhile.
+    fn take(&mut self, from: &Checkpoint, advanced: Advanced, given: &[Given]) {
+        let is_current = |known: &Known| known.digest == self.checkpoint.digest;
+        if from.digest != self.checkpoint.digest && !advanced.headers.iter().any(is_current) {
+            return;
+        }
+        if let Some(ahead) = &self.ahead {
+            let at = &ahead.checkpoint;
+            let crossing = advanced.headers.iter().position(|known| known.header.height == at.header.height);
+            if let Some(index) = crossing {
+                if advanced.headers.get(index).is_some_and(|known| known.digest != at.digest) {
+                    self.conflict = between(ahead, given.get(index..).unwrap_or_default());
+                    return;
+                }
+                self.ahead = None;
+            }
+        }
+        for step in advanced.steps {
+            // Proven just now: it is refused only when another question has brought it already.
+            if self.path.step(&step).is_ok() {
+                self.proof.steps.push(step);
+            }
+        }
+        if let Some(certificate) = advanced.certificate {
+            self.proof.head = Some((advanced.checkpoint.header.encode(), certificate));
+        }
+        self.checkpoint = advanced.checkpoint;
+        let few = advanced.headers.len().saturating_sub(RECENT);
+        let newest = advanced.headers.into_iter().skip(few);
+        self.recent.extend(newest.map(|known| (known.header.height, known)));
+        while self.recent.len() > RECENT {
+            self.recent.pop_first();
+        }
+    }
 }
 
 fn known(checkpoint: &Checkpoint) -> Known {
     Known { header: checkpoint.header.clone(), digest: checkpoint.digest }
 }
 
-/// Title, SHA-256 of the rest, the checkpoint's canonical bytes.
-fn to_file(checkpoint: &Checkpoint) -> Vec<u8> {
-    let bytes = checkpoint.encode();
-    [TITLE, Digest::of(&bytes).as_ref(), &bytes].concat()
+fn conflict_error(conflict: &Conflict) -> TrustError {
+    TrustError::Conflict { chain: conflict.chain, height: conflict.height }
 }
 
-/// The checkpoint in a file, if there is one; `like` says of which network, chain and epochs it must be.
-fn load(path: &Path, like: &Checkpoint) -> Result<Option<Checkpoint>, TrustError> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(file_error(path, &error)),
-    };
-    let damaged = || TrustError::Damaged { path: path.display().to_string() };
-    let rest = bytes.strip_prefix(TITLE).ok_or_else(damaged)?;
-    let (sum, rest) = rest.split_first_chunk::<32>().ok_or_else(damaged)?;
-    if Digest::of(rest) != Digest::from_bytes(*sum) {
-        return Err(damaged());
+/// Two heads of one height that are not one block.
+fn conflict_of(before: &Proved, kept: &Proved) -> Option<Conflict> {
+    if before.checkpoint.digest == kept.checkpoint.digest {
+        return None;
     }
-    let checkpoint = Checkpoint::decode(rest).map_err(|_| damaged())?;
-    let same = checkpoint.network == like.network
-        && checkpoint.chain == like.chain
-        && checkpoint.epoch_length == like.epoch_length;
-    if same {
-        Ok(Some(checkpoint))
-    } else {
-        Err(TrustError::OtherNetwork { path: path.display().to_string() })
-    }
+    let (header, certificate) = kept.head.head.clone()?;
+    let Checkpoint { chain, header: Header { height, .. }, .. } = before.checkpoint;
+    Some(Conflict { chain, height, ours: before.head.head.clone()?, theirs: vec![header], certificate })
 }
 
-fn file_error(path: &Path, cause: &io::Error) -> TrustError {
-    TrustError::File { path: path.display().to_string(), cause: clean(&cause.to_string()) }
-}
-
-/// Writes a file so that after a crash either the old or the new one is there, whole.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = folder.join(format!(".{name}.{}", std::process::id()));
-    let written = (|| {
-        let mut file = File::create(&draft)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)
-    })();
-    if written.is_err() {
-        // Best effort: the error that matters is the first one.
-        let _ = fs::remove_file(&draft);
-    }
-    written?;
-    // The rename is durable once the folder is; systems that cannot sync a folder keep it anyway.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
+/// What is remembered, and verified headers of which the first is another block of its height.
+fn between(before: &Proved, given: &[Given]) -> Option<Conflict> {
+    let Checkpoint { chain, epoch_length, header, .. } = &before.checkpoint;
+    let epoch = |given: &Given| given.height().map(|height| epoch_of(height, *epoch_length));
+    let same = given.iter().take_while(|given| epoch(given) == Some(header.epoch)).count();
+    let given = given.get(..same)?;
+    // The last certificate of the epoch: the one that was checked.
+    let certified = given.iter().rposition(|given| given.certificate().is_some())?;
+    let theirs = given.iter().take(certified + 1).map(|given| given.bytes().to_vec()).collect();
+    let certificate = given.get(certified)?.certificate()?.to_vec();
+    Some(Conflict {
+        chain: *chain,
+        height: header.height,
+        ours: before.head.head.clone()?,
+        theirs,
+        certificate,
+    })
 }

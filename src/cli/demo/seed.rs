@@ -113,6 +113,7 @@ fn importers(layout: &Layout, genesis: &Genesis) -> Result<Vec<Group>> {
             let file = layout.staff(&format!("import-{}", name.to_lowercase()));
             let mut settings = network::console_settings(layout, genesis);
             settings.state = settings.state.join(name.to_lowercase());
+            settings.memory = settings.memory.map(|memory| memory.join(name.to_lowercase()));
             let length_s = wardline_client::session_length_s(&settings, genesis)?;
             let (text, now_s) = (access::read(&file)?, clock.now_s());
             let session = wardline_client::unlock(&text, &passphrase, now_s, length_s, &mut OsEntropy)?;

@@ -56,8 +56,10 @@ pub fn open(
             }
         }
         .map_err(|error| format!("{}: {error}", file.display()))?;
+        let own = |folder: &Path| folder.join("import").join(folder_name(&branch.name));
         let own_state = Settings {
-            state: settings.state.join("import").join(folder_name(&branch.name)),
+            state: own(&settings.state),
+            memory: settings.memory.as_deref().map(own),
             ..settings.clone()
         };
         groups.insert(branch.id.0, Group::open(own_state, genesis.clone(), session, clock.clone())?);

@@ -70,6 +70,8 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let console = Settings {
         genesis: network::GENESIS.into(),
         state: network::CONSOLE_STATE.into(),
+        // in the home folder of whoever uses it
+        memory: None,
         ..network::console_settings(&layout, &genesis)
     };
     console.save(&layout.console())?;

@@ -177,6 +177,7 @@ async fn what_cannot_be_kept_on_disk_is_told_and_stops_nobody() {
         Group::open(settings.clone(), world.genesis.clone(), world.session(), world.clock.clone()).unwrap()
     };
     let group = open();
+    grow(&net, &group, 1);
     assert_eq!(group.refresh().await.warning, None);
     let group = open();
     // A file where the folder should be: nobody can write into that, root neither.
@@ -184,7 +185,7 @@ async fn what_cannot_be_kept_on_disk_is_told_and_stops_nobody() {
     std::fs::write(&settings.state, "").unwrap();
     grow(&net, &group, 2);
     let overview = group.refresh().await;
-    assert_eq!(overview.side.unwrap().height, 2);
+    assert_eq!(overview.side.unwrap().height, 3);
     let warning = overview.warning.unwrap();
     assert!(warning.starts_with("NOT KEPT") && warning.contains("checkpoint"), "{warning}");
     std::fs::remove_file(&settings.state).unwrap();

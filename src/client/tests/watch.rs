@@ -6,9 +6,9 @@ use super::{
     vice::Vice,
     world::{EPOCH, TRUSTED},
 };
-use crate::{BranchWord, Cell, Group, StripView, alarm::Finding};
+use crate::{Alarm, AlarmKind, BranchWord, Cell, Group, StripView};
 use std::{sync::atomic::Ordering, time::Duration};
-use wardline_ledger::{BranchId, Chain};
+use wardline_ledger::Chain;
 
 /// Waits for a strip that is as wanted.
 async fn until(group: &Group, what: &str, wanted: impl Fn(&StripView) -> bool) -> StripView {
@@ -42,8 +42,16 @@ fn all(strip: &StripView, height: u64, wanted: Cell) -> bool {
     TRUSTED.iter().all(|branch| cell(strip, *branch, height) == wanted)
 }
 
-fn found(group: &Group) -> Vec<Finding> {
-    group.inner.found.lock().unwrap().clone()
+fn found(group: &Group) -> Vec<Alarm> {
+    group.alarms()
+}
+
+/// What was found, once all of it is of one kind and branch and has its evidence.
+fn only(group: &Group, kind: AlarmKind, branch: u16) {
+    for alarm in found(group) {
+        assert_eq!((alarm.kind, alarm.branch), (kind, Some(branch)), "{alarm:?}");
+        assert!(alarm.evidence.is_some_and(|file| file.exists()));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,16 +139,10 @@ async fn a_fork_is_found_wherever_it_begins() {
             net.servers[&3].views.lock().unwrap().insert(Chain::Side, fork);
         }
         until(&group, "conflict", |strip| word(strip, 3) == BranchWord::Conflict).await;
-        until(&group, "found", |_| found(&group).iter().any(|one| matches!(one, Finding::Fork { .. }))).await;
-        for one in found(&group) {
-            match one {
-                Finding::Fork { chain, ours, theirs, from: 3 } => {
-                    assert_eq!(chain, Chain::Side);
-                    assert_ne!(ours.headers[0], theirs.headers[0]);
-                }
-                Finding::Contradiction { tip, .. } => assert_eq!(tip.branch, BranchId(3)),
-                other => panic!("{other:?}"),
-            }
+        until(&group, "found", |_| found(&group).iter().any(|alarm| alarm.kind == AlarmKind::Fork)).await;
+        for alarm in found(&group) {
+            assert_eq!(alarm.chain, Chain::Side);
+            assert!(matches!(alarm.kind, AlarmKind::Fork | AlarmKind::Contradiction), "{alarm:?}");
         }
     }
 }
@@ -153,11 +155,7 @@ async fn a_signed_tip_of_another_block_is_a_contradiction() {
     net.turn(2, Vice::SignsOtherTips);
     until(&group, "conflict", |strip| word(strip, 2) == BranchWord::Conflict).await;
     until(&group, "found", |_| !found(&group).is_empty()).await;
-    for one in found(&group) {
-        let Finding::Contradiction { block, tip, .. } = one else { panic!("{one:?}") };
-        assert_eq!(tip.branch, BranchId(2));
-        assert_ne!(wardline_crypto::Digest::of(&block.headers[0]), tip.digest);
-    }
+    only(&group, AlarmKind::Contradiction, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,10 +168,8 @@ async fn a_branch_that_goes_back_is_found_by_its_own_tips() {
     let old = net.world.ledger(Chain::Side).blocks[..4].to_vec();
     net.servers[&4].views.lock().unwrap().insert(Chain::Side, old);
     until(&group, "rolled back", |strip| word(strip, 4) == BranchWord::RolledBack).await;
-    let all = found(&group);
-    let [Finding::Rollback { earlier, later, .. }] = all.as_slice() else { panic!("{all:?}") };
-    assert_eq!((earlier.height, later.height, later.branch), (5, 3, BranchId(4)));
-    assert!(later.time_s > earlier.time_s);
+    assert_eq!(found(&group).len(), 1);
+    only(&group, AlarmKind::Rollback, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,12 +181,8 @@ async fn a_certificate_that_does_not_stand_is_a_signed_lie() {
     until(&group, "invalid", |strip| word(strip, 1) == BranchWord::Invalid).await;
     let strip = until(&group, "verified by others", |strip| cell(strip, 2, 3) == Cell::Verified).await;
     assert!((1..=3).any(|height| cell(&strip, 1, height) == Cell::Invalid));
-    let all = found(&group);
-    assert!(!all.is_empty());
-    for one in all {
-        let Finding::Forged { proof, .. } = one else { panic!("{one:?}") };
-        assert_eq!(proof.answer.answer.branch, BranchId(1));
-    }
+    until(&group, "found", |_| !found(&group).is_empty()).await;
+    only(&group, AlarmKind::Forged, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

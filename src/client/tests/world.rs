@@ -382,6 +382,7 @@ impl World {
             network: self.network,
             genesis: folder.join("genesis"),
             state: folder.to_owned(),
+            memory: Some(folder.join("memory")),
             urls: BTreeMap::new(),
             deadline_ms: 2000,
         }

@@ -178,7 +178,7 @@ impl Inner {
             waiting.map(|linked| (linked.bytes.clone(), None)).collect();
         headers.push((given.bytes.clone(), Some(certificate.to_vec())));
         // One certificate is some tens of signatures at most: quicker than a thread.
-        trust.extend(&headers, sets).map_err(|error| error.to_string())
+        trust.extend(headers, sets, 1).map_err(|error| error.to_string())
     }
 
     /// A certified block that does not follow the verified chain: either this console is behind, or there are two
@@ -263,14 +263,12 @@ impl Inner {
                     && table.has_certificate(due, certificate)
             });
             if !checked {
-                let set = match self.validators_of(chain, header.epoch).await {
-                    Ok(set) => set,
-                    Err(error) => {
-                        return Ok(Judged::Unknown(format!(
-                            "block {due} of {} cannot be checked: {error}",
-                            branch.name()
-                        )));
-                    }
+                let Some(set) = trust.validators(header.epoch) else {
+                    return Ok(Judged::Unknown(format!(
+                        "block {due} of {} cannot be checked: who signs epoch {} is not known yet",
+                        branch.name(),
+                        header.epoch
+                    )));
                 };
                 self.certifies(chain, certificate, &set, &digest, &header)?;
             }

@@ -20,6 +20,7 @@ fn effects() -> Effects {
         network: genesis.network(),
         genesis: "genesis".into(),
         state: "state".into(),
+        memory: None,
         urls: BTreeMap::default(),
         deadline_ms: 1_000,
     };

@@ -1,0 +1,354 @@
+//! What is kept of a chain: proven by itself, never put back unseen, never past a block that was verified before.
+
+use super::{
+    chains::grow,
+    server::Net,
+    world::{EPOCH, World, forged},
+};
+use crate::{Conflict, Group, Refused, Trust, TrustError, branch::MinHeights, cores};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering},
+};
+use wardline_crypto::Digest;
+use wardline_ledger::{Canonical, Chain, Given, Header, Invalid, ProvenHead, StateProof, TrustPath};
+
+type Page = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+const SIDE: &str = "side.checkpoint";
+
+/// A network whose side chain has so many blocks.
+async fn net(blocks: u64) -> (Net, Group) {
+    let net = Net::start().await;
+    let group = net.group();
+    grow(&net, &group, blocks);
+    (net, group)
+}
+
+fn page(world: &World, heights: std::ops::RangeInclusive<usize>) -> Page {
+    let ledger = world.ledger(Chain::Side);
+    ledger.blocks[heights].iter().map(|block| (block.bytes.clone(), block.certificate.clone())).collect()
+}
+
+fn sets(world: &World) -> BTreeMap<u64, (Vec<u8>, StateProof)> {
+    let ledger = world.ledger(Chain::Side);
+    let epochs = 1..=ledger.height() / EPOCH + 1;
+    epochs
+        .filter_map(|epoch| ledger.handover(epoch).map(|h| (epoch, (h.set.clone(), h.proof.clone()))))
+        .collect()
+}
+
+fn open(net: &Net) -> Result<Trust, TrustError> {
+    let folder = net.folder.path();
+    Trust::open(&net.world.genesis, Chain::Side, folder, Some(&folder.join("memory")))
+}
+
+fn memory(net: &Net) -> PathBuf {
+    net.folder.path().join("memory").join(format!("{}.side", net.world.network))
+}
+
+/// Verified up to a height, and kept.
+fn verified(net: &Net, to: usize) -> Trust {
+    let trust = open(net).unwrap();
+    trust.extend(page(&net.world, 1..=to), &sets(&net.world), 2).unwrap();
+    trust.save().unwrap();
+    trust
+}
+
+/// The chain from a height on with another history, which the validators' keys signed too.
+fn rewritten(world: &World, from: usize, to: usize) -> Page {
+    let ledger = world.ledger(Chain::Side);
+    let mut parent: Option<Digest> = None;
+    let mut out = Page::new();
+    for block in &ledger.blocks[1..=to] {
+        let mut header = block.header.clone();
+        if header.height >= from as u64 {
+            header = Header { parent: parent.unwrap_or(header.parent), ..forged(&header) };
+        }
+        parent = Some(header.digest());
+        out.push((header.encode(), Some(world.certify(Chain::Side, &header, 3))));
+    }
+    out
+}
+
+fn height(trust: &Trust) -> u64 {
+    trust.head().header.height
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_proves_itself_and_goes_on() {
+    let (net, _) = net(2 * EPOCH + 3).await;
+    let last = 2 * EPOCH as usize + 3;
+    for to in [1, 4, EPOCH as usize - 1, EPOCH as usize, last] {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Trust::open(&net.world.genesis, Chain::Side, folder.path(), None).unwrap();
+        let trust = open();
+        trust.extend(page(&net.world, 1..=to), &sets(&net.world), 1).unwrap();
+        trust.save().unwrap();
+        let again = open();
+        assert_eq!(again.head(), trust.head());
+        assert_eq!(again.proven_head(), trust.proven_head());
+        assert!(again.notices(u64::MAX).is_empty());
+        again.extend(page(&net.world, 1..=last), &sets(&net.world), 2).unwrap();
+        assert_eq!(height(&again), last as u64);
+        for epoch in 0..=2 {
+            assert!(again.validators(epoch).is_some());
+        }
+        assert_eq!(again.validators(3), None, "that epoch's validators are not handed over yet");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_file_is_refused_and_told_apart_from_a_damaged_one() {
+    let (net, _) = net(4).await;
+    verified(&net, 4);
+    let path = net.folder.path().join(SIDE);
+    let good = fs::read(&path).unwrap();
+    let title = b"WARDLINE CHECKPOINT v2\n".len();
+    // With a sum that fits: only the proof can refuse it.
+    let write = |head: &ProvenHead| {
+        let bytes = head.encode();
+        fs::write(&path, [&good[..title], Digest::of(&bytes).as_ref(), &bytes].concat()).unwrap();
+    };
+    let head = ProvenHead::decode(&good[title + 32..]).unwrap();
+    let (header, certificate) = head.head.clone().unwrap();
+    let other = forged(&Header::decode(&header).unwrap());
+    write(&ProvenHead { head: Some((other.encode(), certificate)), ..head.clone() });
+    assert!(matches!(open(&net), Err(TrustError::Unproven { .. })));
+    let two = net.world.certify(Chain::Side, &other, 2);
+    write(&ProvenHead { head: Some((other.encode(), two)), ..head.clone() });
+    let error = open(&net).err().unwrap();
+    assert!(matches!(error, TrustError::Unproven { .. }));
+    assert!(error.to_string().contains("move it away"), "it says what to do: {error}");
+    write(&ProvenHead { chain: Chain::Main, ..head.clone() });
+    assert!(matches!(open(&net), Err(TrustError::OtherNetwork { .. })));
+    write(&ProvenHead { network: Digest::ZERO, ..head });
+    assert!(matches!(open(&net), Err(TrustError::OtherNetwork { .. })));
+    for at in 0..good.len() {
+        let mut damaged = good.clone();
+        damaged[at] ^= 1 << (at % 8);
+        fs::write(&path, &damaged).unwrap();
+        match open(&net) {
+            Err(TrustError::Damaged { .. }) => {}
+            // The version's digit.
+            Ok(trust) => assert!(at == title - 2 && height(&trust) == 0, "byte {at}"),
+            Err(error) => panic!("byte {at}: {error}"),
+        }
+        fs::write(&path, &good[..at]).unwrap();
+        assert!(matches!(open(&net), Err(TrustError::Damaged { .. })), "cut at {at}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_versions_file_is_not_taken_and_said_so() {
+    let (net, _) = net(2).await;
+    fs::write(net.folder.path().join(SIDE), b"WARDLINE CHECKPOINT v1\nwhatever it was").unwrap();
+    let trust = open(&net).unwrap();
+    assert_eq!(height(&trust), 0);
+    let notices = trust.notices(u64::MAX);
+    assert!(notices[0].contains("verified again from its genesis"), "{notices:?}");
+    trust.extend(page(&net.world, 1..=2), &sets(&net.world), 1).unwrap();
+    trust.save().unwrap();
+    let again = open(&net).unwrap();
+    assert_eq!((height(&again), again.notices(u64::MAX)), (2, vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_older_copy_is_told_and_must_lead_through_what_was_verified() {
+    let (net, _) = net(8).await;
+    verified(&net, 3);
+    let older = fs::read(net.folder.path().join(SIDE)).unwrap();
+    verified(&net, 6);
+    fs::write(net.folder.path().join(SIDE), &older).unwrap();
+    let mark = fs::read(memory(&net)).unwrap();
+
+    let trust = open(&net).unwrap();
+    assert_eq!(height(&trust), 3);
+    let notices = trust.notices(u64::MAX);
+    assert!(notices[0].starts_with("OLDER COPY") && notices[0].contains("block 6"), "{notices:?}");
+    let heights = Arc::new(MinHeights::default());
+    trust.share_height(&heights);
+    assert_eq!(heights.get(Chain::Side), 6, "never less than what was verified is demanded");
+    // Not there yet: the older checkpoint may be kept, the memory stays.
+    trust.extend(page(&net.world, 4..=5), &sets(&net.world), 1).unwrap();
+    trust.save().unwrap();
+    assert_eq!(fs::read(memory(&net)).unwrap(), mark);
+    trust.extend(page(&net.world, 6..=8), &sets(&net.world), 1).unwrap();
+    trust.save().unwrap();
+    assert_ne!(fs::read(memory(&net)).unwrap(), mark);
+    assert!(!trust.notices(u64::MAX).is_empty(), "it is told to the session's end");
+    assert!(open(&net).unwrap().notices(u64::MAX).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_history_than_the_remembered_one_is_an_alarm_and_nothing_is_written() {
+    let (net, _) = net(10).await;
+    // 3: in the epoch's middle. 8: with an uncertified header first.
+    for (restored, mark, first) in [(1, 3, 2), (2, 4, 4), (4, 8, 7)] {
+        let _ = fs::remove_file(net.folder.path().join(SIDE));
+        let _ = fs::remove_file(memory(&net));
+        verified(&net, restored);
+        let older = fs::read(net.folder.path().join(SIDE)).unwrap();
+        verified(&net, mark);
+        fs::write(net.folder.path().join(SIDE), &older).unwrap();
+        let remembered = fs::read(memory(&net)).unwrap();
+
+        let trust = open(&net).unwrap();
+        let mut other = rewritten(&net.world, first, 9);
+        // A bad certificate that need not be checked must not get into the proof.
+        other[mark - 1].1 = None;
+        let refused = trust.extend(other, &sets(&net.world), 2).unwrap_err();
+        let error = TrustError::Conflict { chain: Chain::Side, height: mark as u64 };
+        assert_eq!(refused, Refused::Conflict(error.clone()));
+        assert_eq!(height(&trust), restored as u64, "nothing of it is believed");
+        assert_eq!(trust.save(), Err(error.clone()));
+        assert_eq!(fs::read(net.folder.path().join(SIDE)).unwrap(), older);
+        assert_eq!(fs::read(memory(&net)).unwrap(), remembered);
+        assert!(trust.notices(u64::MAX)[0].starts_with("ALARM"));
+        // Not even the true one is taken now: somebody has to look.
+        let more = trust.extend(page(&net.world, restored + 1..=9), &sets(&net.world), 1);
+        assert_eq!(more, Err(Refused::Conflict(error)));
+        // Both blocks are proven to whoever has the genesis.
+        let Conflict { height, ours, theirs, certificate, .. } = trust.conflict().unwrap();
+        let path = TrustPath::begin(&net.world.genesis, Chain::Side);
+        let ours = path.certified(&[ours.0], &ours.1).unwrap();
+        let theirs = path.certified(&theirs, &certificate).unwrap();
+        assert_eq!((ours.header.height, theirs.header.height), (height, height));
+        assert_ne!(ours.digest, theirs.digest);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_kept_blocks_of_one_height_are_an_alarm_at_the_start() {
+    let (net, _) = net(4).await;
+    verified(&net, 4);
+    let folder = tempfile::tempdir().unwrap();
+    let other = Trust::open(&net.world.genesis, Chain::Side, folder.path(), None).unwrap();
+    other.extend(rewritten(&net.world, 2, 4), &sets(&net.world), 1).unwrap();
+    other.save().unwrap();
+    fs::copy(folder.path().join(SIDE), net.folder.path().join(SIDE)).unwrap();
+    let trust = open(&net).unwrap();
+    assert_eq!(trust.conflict().unwrap().height, 4);
+    assert!(matches!(trust.save(), Err(TrustError::Conflict { height: 4, .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_replaces_a_newer_file_with_an_older_one() {
+    let (net, _) = net(8).await;
+    let behind = open(&net).unwrap();
+    behind.extend(page(&net.world, 1..=3), &sets(&net.world), 1).unwrap();
+    verified(&net, 7);
+    let files = || [fs::read(net.folder.path().join(SIDE)).unwrap(), fs::read(memory(&net)).unwrap()];
+    let newer = files();
+    behind.save().unwrap();
+    assert_eq!(files(), newer);
+    // Many at once: the newest is there in the end.
+    std::thread::scope(|scope| {
+        for to in [8, 2, 5, 4, 8, 3] {
+            let net = &net;
+            scope.spawn(move || {
+                let trust = Trust::open(
+                    &net.world.genesis,
+                    Chain::Side,
+                    &net.folder.path().join("shared"),
+                    Some(&net.folder.path().join("memory")),
+                )
+                .unwrap();
+                let before = usize::try_from(trust.head().header.height).unwrap();
+                if before < to {
+                    trust.extend(page(&net.world, before + 1..=to), &sets(&net.world), 1).unwrap();
+                }
+                trust.save().unwrap();
+            });
+        }
+    });
+    let shared =
+        Trust::open(&net.world.genesis, Chain::Side, &net.folder.path().join("shared"), None).unwrap();
+    assert_eq!(height(&shared), 8);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_memory_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (net, _) = net(1).await;
+    verified(&net, 1);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&memory(&net)), mode(memory(&net).parent().unwrap())), (0o600, 0o700));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_behind_the_chain_is_told() {
+    let (net, _) = net(1).await;
+    let trust = verified(&net, 1);
+    let time = trust.head().header.time_s;
+    assert!(trust.notices(time).is_empty());
+    let told = trust.notices(time - 60);
+    assert!(told[0].starts_with("CLOCK") && told[0].contains("60 s"), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_overview_says_what_is_wrong_at_this_machine() {
+    let (net, group) = net(3).await;
+    group.refresh().await;
+    let older = fs::read(net.folder.path().join(SIDE)).unwrap();
+    grow(&net, &group, 2);
+    group.refresh().await;
+    fs::write(net.folder.path().join(SIDE), older).unwrap();
+    net.world.clock.0.fetch_sub(500, Ordering::Relaxed);
+    let group = net.group();
+    for overview in [group.overview(), group.refresh().await] {
+        let warning = overview.warning.unwrap();
+        assert!(warning.contains("OLDER COPY") && warning.contains("block 5"), "{warning}");
+        assert!(warning.contains("CLOCK"), "{warning}");
+    }
+    assert_eq!(group.overview().side.unwrap().height, 5);
+    assert_eq!(group.conflict(Chain::Side), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_question_brought_meanwhile_stays() {
+    let (net, _) = net(6).await;
+    let trust = verified(&net, 5);
+    // The same again, from before: passed over.
+    trust.extend(page(&net.world, 2..=4), &sets(&net.world), 1).unwrap();
+    assert_eq!(height(&trust), 5);
+    // Another history of what is verified is no news, and what follows it does not follow.
+    trust.extend(rewritten(&net.world, 2, 4), &sets(&net.world), 1).unwrap();
+    let other = rewritten(&net.world, 2, 6);
+    let refused = trust.extend(other[4..].to_vec(), &sets(&net.world), 1);
+    assert!(matches!(refused, Err(Refused::Invalid(Invalid::Link { after: 5, .. }))), "{refused:?}");
+    assert_eq!(trust.head().digest, net.world.ledger(Chain::Side).blocks[5].header.digest());
+}
+
+#[test]
+fn work_is_spread_without_loss() {
+    let page: Page =
+        (0..3000u32).map(|n| (n.to_be_bytes().to_vec(), (n % 2 == 0).then(|| vec![1]))).collect();
+    for cores in [0, 1, 2, 3, 64] {
+        let given = cores::read(page.clone(), cores);
+        assert_eq!(given.into_iter().map(Given::into_parts).collect::<Page>(), page, "{cores}");
+    }
+    assert!(cores::cores() >= 1);
+    assert!(cores::check(&[], 2).is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_certificate_is_found_on_whichever_core() {
+    let (net, _) = net(2 * EPOCH).await;
+    let ends = [EPOCH as usize - 1, 2 * EPOCH as usize - 1, 2 * EPOCH as usize];
+    for bad in ends {
+        for cores in [1, 2, 3] {
+            let folder = tempfile::tempdir().unwrap();
+            let trust = Trust::open(&net.world.genesis, Chain::Side, folder.path(), None).unwrap();
+            let mut page = page(&net.world, 1..=2 * EPOCH as usize);
+            *page[bad - 1].1.as_mut().unwrap().last_mut().unwrap() ^= 1;
+            let refused = trust.extend(page, &sets(&net.world), cores).unwrap_err();
+            let at = bad as u64;
+            assert!(matches!(refused, Refused::Invalid(Invalid::Certificate { height, .. }) if height == at));
+            assert_eq!(height(&trust), 0);
+        }
+    }
+}

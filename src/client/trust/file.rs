@@ -1,0 +1,191 @@
+//! A proven head in a file: read by its proof alone, replaced whole, never by an older one.
+//!
+//! The format is in `docs/format/trust.md`. It must not know what the file is kept for.
+
+use super::TrustError;
+use crate::error::clean;
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+use wardline_crypto::Digest;
+use wardline_ledger::{Canonical, Chain, Checkpoint, Genesis, Header, ProvenHead, TrustPath, Unproven};
+
+/// First line of the file.
+const TITLE: &[u8] = b"WARDLINE CHECKPOINT v2\n";
+/// What the first line of every version begins with.
+const ANY_TITLE: &[u8] = b"WARDLINE CHECKPOINT v";
+/// Longest file that is read.
+const FILE_MAX: u64 = 256 * 1024 * 1024;
+/// How long another process may take for its own save.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+const LOCK_AGAIN: Duration = Duration::from_millis(5);
+
+/// What is in a file.
+pub(crate) enum Found {
+    /// There is no file.
+    Nothing,
+    /// A file of another version, which is not taken.
+    OtherVersion,
+    /// A head that proved itself.
+    Head(Box<Proved>),
+}
+
+/// A head with everything that it proves.
+pub(crate) struct Proved {
+    pub(crate) head: ProvenHead,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) path: TrustPath,
+}
+
+/// Where a head is kept.
+pub(crate) struct Place {
+    pub(crate) path: PathBuf,
+    /// Whether only its owner may read it.
+    pub(crate) private: bool,
+}
+
+impl Place {
+    /// Reads the file and proves what it says from the genesis, which must be the pinned one.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged, is of another network or does not prove itself.
+    pub(crate) fn load(&self, genesis: &Genesis, chain: Chain) -> Result<Found, TrustError> {
+        let head = match read(&self.path)? {
+            Some(Ok(head)) => head,
+            Some(Err(OtherVersion)) => return Ok(Found::OtherVersion),
+            None => return Ok(Found::Nothing),
+        };
+        let path = || self.path.display().to_string();
+        let (checkpoint, steps) = head.prove(genesis, chain).map_err(|error| match error {
+            Unproven::Other => TrustError::OtherNetwork { path: path() },
+            Unproven::Invalid(error) => TrustError::Unproven { path: path(), why: error.to_string() },
+            Unproven::Genesis(error) => TrustError::Genesis(error.to_string()),
+        })?;
+        Ok(Found::Head(Box::new(Proved { head, checkpoint, path: steps })))
+    }
+
+    /// Replaces the file, unless it has a head at this height or above that proves itself (another process').
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn save(&self, head: &ProvenHead, genesis: &Genesis) -> Result<(), TrustError> {
+        let failed = |error: io::Error| file_error(&self.path, &error);
+        let _alone = alone(&self.path, self.private).map_err(failed)?;
+        let height = height_of(head);
+        let newer = |kept: &ProvenHead| height_of(kept) >= height && kept.prove(genesis, head.chain).is_ok();
+        if matches!(read(&self.path), Ok(Some(Ok(kept))) if newer(&kept)) {
+            return Ok(());
+        }
+        let bytes = head.encode();
+        let file = [TITLE, Digest::of(&bytes).as_ref(), &bytes].concat();
+        replace(&self.path, &file, self.private).map_err(failed)
+    }
+}
+
+struct OtherVersion;
+
+/// The head that a file says, unproven.
+fn read(path: &Path) -> Result<Option<Result<ProvenHead, OtherVersion>>, TrustError> {
+    let damaged = || TrustError::Damaged { path: path.display().to_string() };
+    let bytes = match fs::metadata(path).and_then(|about| Ok((about.len() <= FILE_MAX, fs::read(path)?))) {
+        Ok((true, bytes)) => bytes,
+        Ok((false, _)) => return Err(damaged()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(file_error(path, &error)),
+    };
+    let Some(rest) = bytes.strip_prefix(TITLE) else {
+        let is_title = bytes.strip_prefix(ANY_TITLE).is_some_and(|rest| rest.contains(&b'\n'));
+        return if is_title { Ok(Some(Err(OtherVersion))) } else { Err(damaged()) };
+    };
+    let (sum, rest) = rest.split_first_chunk::<32>().ok_or_else(damaged)?;
+    if Digest::of(rest) != Digest::from_bytes(*sum) {
+        return Err(damaged());
+    }
+    ProvenHead::decode(rest).map(|head| Some(Ok(head))).map_err(|_| damaged())
+}
+
+fn height_of(head: &ProvenHead) -> u64 {
+    let header = head.head.as_ref().and_then(|(header, _)| Header::decode(header).ok());
+    header.map_or(0, |header| header.height)
+}
+
+/// Held while a file is compared and replaced: of several processes one at a time. Nothing where the system has no
+/// locks; a newer file may then lose against an older one that was written in the same moment.
+fn alone(path: &Path, private: bool) -> io::Result<Option<File>> {
+    let folder = folder_of(path);
+    make_folder(folder, private)?;
+    let file = for_writing(private).truncate(false).open(folder.join(".lock"))?;
+    let give_up = Instant::now() + LOCK_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(LOCK_AGAIN),
+            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::ResourceBusy.into()),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a folder where it is not there yet; a private one can be entered by its owner only.
+fn make_folder(folder: &Path, private: bool) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    if private {
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    }
+    builder.recursive(true).create(folder)
+}
+
+fn for_writing(private: bool) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true);
+    #[cfg(unix)]
+    if private {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    options
+}
+
+pub(super) fn file_error(path: &Path, cause: &io::Error) -> TrustError {
+    TrustError::File { path: path.display().to_string(), cause: clean(&cause.to_string()) }
+}
+
+/// Writes a file so that after a crash either the old or the new one is there, whole.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, false)
+}
+
+fn replace(path: &Path, bytes: &[u8], private: bool) -> io::Result<()> {
+    let folder = folder_of(path);
+    make_folder(folder, private)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = folder.join(format!(".{name}.{}", std::process::id()));
+    let written = (|| {
+        let mut file = for_writing(private).truncate(true).open(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    })();
+    if written.is_err() {
+        // Best effort: the error that matters is the first one.
+        let _ = fs::remove_file(&draft);
+    }
+    written?;
+    // The rename is durable once the folder is; systems that cannot sync a folder keep it anyway.
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
