@@ -4,7 +4,8 @@ use super::{NOT_WHOLE, Result, access::Access, output};
 use clap::Args;
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use wardline_client::{BranchView, BranchWord, Overview};
+use wardline_client::{BranchView, BranchWord, Head, Overview};
+use wardline_ledger::{Chain, NetworkId, state_word};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -19,15 +20,22 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let group = options.access.open()?;
     let overview = super::runtime()?.block_on(group.refresh());
     if options.json {
-        output::json(&document(&overview))?;
+        output::json(&document(group.network(), &overview))?;
     } else {
-        text(&overview)?;
+        text(group.network(), &overview)?;
     }
     let whole = overview.branches.iter().all(|branch| branch.word == BranchWord::Verified);
     Ok(if whole { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
 }
 
-fn document(overview: &Overview) -> Value {
+fn document(network: NetworkId, overview: &Overview) -> Value {
+    let head = |chain, head: &Head| {
+        json!({
+            "verified_height": head.height,
+            "digest": head.digest.to_string(),
+            "state_word": state_word(&network, chain, head.height, &head.digest).as_str(),
+        })
+    };
     let branches: Vec<Value> = overview
         .branches
         .iter()
@@ -52,14 +60,14 @@ fn document(overview: &Overview) -> Value {
         })
         .collect();
     json!({
-        "main": {"verified_height": overview.main.height, "digest": overview.main.digest.to_string()},
-        "side": overview.side.as_ref().map(|side| json!({"verified_height": side.height, "digest": side.digest.to_string()})),
+        "main": head(Chain::Main, &overview.main),
+        "side": overview.side.as_ref().map(|side| head(Chain::Side, side)),
         "branches": branches,
         "warning": overview.warning,
     })
 }
 
-fn text(overview: &Overview) -> Result<()> {
+fn text(network: NetworkId, overview: &Overview) -> Result<()> {
     let rows: Vec<Vec<String>> = overview.branches.iter().map(row).collect();
     output::table(
         &["BRANCH", "STATE", "MAIN", "SIDE", "HEAD", "BEHIND", "VERIFIED", "ms", "RECORDS", "DETAIL"],
@@ -73,6 +81,12 @@ fn text(overview: &Overview) -> Result<()> {
     } else {
         output::text(&format!("NOTHING VERIFIED NOW: no branch answered; verified earlier: {heights}"))?;
     }
+    // To compare two terminals by telephone, at the same height.
+    let word = |chain, head: &Head| {
+        format!("{chain} {} {}", head.height, state_word(&network, chain, head.height, &head.digest))
+    };
+    let side = overview.side.as_ref().map(|side| format!(", {}", word(Chain::Side, side)));
+    output::text(&format!("state words: {}{}", word(Chain::Main, &overview.main), side.unwrap_or_default()))?;
     if let Some(warning) = &overview.warning {
         output::text(warning)?;
     }

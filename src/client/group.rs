@@ -62,6 +62,8 @@ pub(crate) struct Inner {
     /// Identities that searches of this session opened, with the digest of their envelope.
     pub(crate) identities: Mutex<BTreeMap<PatientId, (Identity, Digest)>>,
     pub(crate) judged: Mutex<BTreeMap<(u16, Chain), Judged>>,
+    /// Branches one of whose engines has stopped, by their own word.
+    pub(crate) stopped: Mutex<BTreeMap<u16, String>>,
     pub(crate) watch: Watch,
     pub(crate) drafts: Drafts<RecordDraft>,
     pub(crate) enrolments: Drafts<EnrolDraft>,
@@ -149,6 +151,7 @@ impl Group {
             overview: Mutex::new(overview),
             identities: Mutex::default(),
             judged: Mutex::default(),
+            stopped: Mutex::default(),
             watch,
             drafts: Drafts::default(),
             enrolments: Drafts::default(),

@@ -192,11 +192,11 @@ const fn severity(word: BranchWord) -> u8 {
 impl Group {
     /// The overview as last known; asks nobody.
     pub fn overview(&self) -> Overview {
-        locked(&self.inner.overview).clone()
+        self.inner.overview_now()
     }
 
     /// Asks every branch at once, follows the chains, holds every head against them and keeps the checkpoints. While
-    /// nothing changes that is one request to each branch.
+    /// nothing changes that is one request to each branch; while [`Group::watch`] hears a branch, one in ten seconds.
     /// Takes at most the deadline for each of asking and following; meanwhile [`Group::overview`] has every branch
     /// that has answered.
     pub async fn refresh(&self) -> Overview {
@@ -210,9 +210,13 @@ impl Group {
                 }
             }
         }
-        let asked = inner.branches.iter().map(|branch| async move {
+        let due = inner.branches.iter().filter(|branch| inner.is_to_be_asked(branch));
+        let asked = due.map(|branch| async move {
             let began = Instant::now();
             let status: Result<Status, BranchError> = branch.look(Target::of(RouteId::Status)).await;
+            if status.is_ok() {
+                inner.has_answered(branch);
+            }
             let answer = (branch, status, began.elapsed());
             // Shown before slower branches have answered, and held against what those prove once they have.
             inner.follow_and_show(std::slice::from_ref(&answer)).await;
@@ -230,14 +234,13 @@ impl Group {
                 Err(error) => warnings.push(not_kept(&error)),
             }
         }
-        let overview = {
+        {
             let mut overview = locked(&inner.overview);
             overview.asking = false;
             overview.warning = joined(warnings);
-            overview.clone()
-        };
+        }
         inner.refresh_registry_when_due().await;
-        overview
+        inner.overview_now()
     }
 }
 
@@ -283,7 +286,7 @@ impl Inner {
         }
     }
 
-    fn set_heads(&self, overview: &mut Overview) {
+    pub(crate) fn set_heads(&self, overview: &mut Overview) {
         if let Ok(main) = self.trust(Chain::Main) {
             overview.main = Head::of(&main.head());
         }

@@ -60,6 +60,7 @@ impl Inner {
         };
         view.round_trip_ms = u64::try_from(took.as_millis()).ok();
         view.envelopes = Some(status.envelopes);
+        locked(&self.stopped).remove(&branch.id());
         let mut fresh = true;
         let mut waiting = 0_u64;
         for chain in Chain::ALL {
@@ -74,7 +75,9 @@ impl Inner {
                 Chain::Side => view.side_height = Some(claim.height),
             }
             if !claim.healthy {
-                view.say(BranchWord::Behind, format!("its {chain} chain's engine has stopped"));
+                let stopped = format!("its {chain} chain's engine has stopped");
+                locked(&self.stopped).insert(branch.id(), stopped.clone());
+                view.say(BranchWord::Behind, stopped);
             }
             // Without a side chain of its own this session cannot judge other branches' side chains.
             if self.trust(chain).is_ok() {

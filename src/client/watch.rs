@@ -7,6 +7,7 @@
 
 mod freshness;
 mod judge;
+mod overlay;
 mod streams;
 mod table;
 
@@ -16,6 +17,7 @@ use crate::{
 };
 use futures::{StreamExt, stream};
 use std::{
+    collections::BTreeMap,
     ops::RangeInclusive,
     sync::{Arc, Mutex},
 };
@@ -23,6 +25,7 @@ use table::{Clash, Table};
 use tokio::{
     sync::{OnceCell, watch},
     task::JoinSet,
+    time::Instant,
 };
 use wardline_crypto::Digest;
 use wardline_ledger::{Chain, StateWord, state_word};
@@ -148,6 +151,8 @@ pub(crate) struct Watch {
     side: Option<Mutex<Table>>,
     /// Whether the rows below the first head are there.
     begun: [OnceCell<()>; 2],
+    /// When branches answered for their status.
+    answers: Mutex<BTreeMap<u16, Instant>>,
     /// Findings that wait for the verified chain's side of them.
     pub(crate) waiting: Mutex<Vec<(Chain, u16, Clash)>>,
     /// Ends its tasks when it is dropped: with the last clone of the group.
@@ -162,6 +167,7 @@ impl Watch {
             main: Mutex::new(Table::of(main)),
             side: side.map(|side| Mutex::new(Table::of(side))),
             begun: Default::default(),
+            answers: Mutex::default(),
             waiting: Mutex::default(),
             tasks: Mutex::default(),
         }
@@ -274,8 +280,8 @@ impl Inner {
         StripView {
             chain,
             branches: branches.collect(),
-            rows: table.rows(&head, rows, tokio::time::Instant::now()),
-            newest: self.is_newest(chain, &table, head.height),
+            rows: table.rows(&head, rows, Instant::now()),
+            newest: self.speaking(chain, &table).is_some_and(|speaking| speaking.nothing_above(head.height)),
             state_word: Some(state_word(&self.network, chain, head.height, &head.digest)),
             head: Some(head),
         }

@@ -249,3 +249,75 @@ async fn watching_ends_with_the_session_and_with_the_group() {
         .await
         .unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_streams_come_the_overview_needs_no_answers() {
+    let net = Net::start().await;
+    let group = net.group();
+    group.refresh().await;
+    until(&group, "verified", |strip| [1, 2, 3, 4].iter().all(|id| word(strip, *id) == BranchWord::Verified))
+        .await;
+    let main = |group: &Group| group.overview().branches.iter().all(|view| view.word == BranchWord::Verified);
+    until(&group, "verified on the main chain too", |_| main(&group)).await;
+    let asked = || (1..=5).map(|branch| net.asked(branch, "status")).collect::<Vec<_>>();
+    let before = asked();
+    grow(&net, &group, 2);
+    until(&group, "verified", |strip| all(strip, 2, Cell::Verified)).await;
+    for _ in 0..3 {
+        group.refresh().await;
+    }
+    assert_eq!(asked(), before, "what streams tell need not be asked for");
+    let overview = group.overview();
+    assert_eq!(overview.side.unwrap().height, 2);
+    let view = &overview.branches[0];
+    assert_eq!((view.side_height, view.verified_side, view.fresh), (Some(2), Some(2), Some(true)));
+
+    // A branch whose streams stop is asked again, and what it answers counts.
+    net.turn(3, Vice::SilentStreams);
+    until(&group, "silent", |strip| word(strip, 3) == BranchWord::Silent).await;
+    assert_eq!(group.refresh().await.branches[2].word, BranchWord::Verified);
+    let after: Vec<usize> = asked().iter().zip(&before).map(|(after, before)| after - before).collect();
+    assert_eq!(after, [0, 0, 1, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cells_that_nobody_was_heard_on_are_filled_by_asking() {
+    let net = Net::start().await;
+    let group = net.group();
+    grow(&net, &group, 4 * EPOCH);
+    group.refresh().await;
+    let fork = net.world.forked(Chain::Side, 20, 3);
+    net.servers[&3].views.lock().unwrap().insert(Chain::Side, fork);
+    let short = net.world.ledger(Chain::Side).blocks[..23].to_vec();
+    net.servers[&4].views.lock().unwrap().insert(Chain::Side, short);
+    net.turn(2, Vice::AltersCertificates);
+    assert!(
+        group
+            .strip(Chain::Side, 8)
+            .rows
+            .iter()
+            .all(|row| row.cells.iter().all(|one| one.cell == Cell::Unchecked))
+    );
+
+    group.check_strip(Chain::Side, 18..=40).await;
+    let strip = group.strip(Chain::Side, 8);
+    assert_eq!(strip.rows.iter().map(|row| row.height).collect::<Vec<_>>(), [24, 23, 22, 21, 20, 19, 18, 17]);
+    for height in 18..=24 {
+        assert_eq!(cell(&strip, 1, height), Cell::Verified);
+        let expected = if height < 20 { Cell::Verified } else { Cell::Conflict };
+        assert_eq!(cell(&strip, 3, height), expected, "{height}");
+        let expected = if height < 23 { Cell::Verified } else { Cell::Unchecked };
+        assert_eq!(cell(&strip, 4, height), expected, "{height}");
+    }
+    assert_eq!((cell(&strip, 2, 18), cell(&strip, 1, 17)), (Cell::Invalid, Cell::Unchecked));
+    let column = strip.branches.iter().position(|column| column.id == 3).unwrap();
+    let theirs = &strip.rows[4].cells[column];
+    assert!(theirs.theirs.is_some() && theirs.theirs != strip.rows[4].digest);
+    assert_eq!(theirs.why.as_deref(), Some("another block than the verified one at height 20"));
+    let forks = found(&group).iter().filter(|one| matches!(one, Finding::Fork { from: 3, .. })).count();
+    let forged = found(&group).iter().filter(|one| matches!(one, Finding::Forged { .. })).count();
+    assert_eq!((forks, forged, found(&group).len()), (5, 1, 6));
+    // Asked again it is no news.
+    group.check_strip(Chain::Side, 18..=40).await;
+    assert_eq!(found(&group).len(), 6);
+}

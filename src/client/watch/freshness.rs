@@ -8,8 +8,8 @@ use crate::{
     overview::{BranchWord, Head},
     standing::{CLOCKS_APART_S, LAG_BLOCKS},
 };
-use std::collections::BTreeSet;
 use tokio::time::Instant;
+use wardline_crypto::Digest;
 use wardline_ledger::{BranchId, Chain};
 
 /// A branch on a chain, in words.
@@ -17,7 +17,13 @@ pub(crate) struct Heard {
     pub(crate) branch: u16,
     pub(crate) word: BranchWord,
     pub(crate) detail: Option<String>,
+    /// Height and digest of its newest signed tip.
     pub(crate) height: Option<u64>,
+    pub(crate) digest: Option<Digest>,
+    /// The greatest height at which it gave or signed the verified block.
+    pub(crate) verified: Option<u64>,
+    /// When its last item came, Unix seconds.
+    pub(crate) heard_s: Option<u64>,
     pub(crate) behind: u64,
     pub(crate) since_s: Option<u64>,
     /// Whether its stream says something at this moment.
@@ -26,38 +32,46 @@ pub(crate) struct Heard {
     pub(crate) fresh: bool,
 }
 
+/// Heights of the newest tips of the validators that have lately spoken, each by its own stream.
+pub(crate) struct Speaking {
+    heights: Vec<u64>,
+    quorum: usize,
+}
+
+impl Speaking {
+    /// Whether a quorum says that it has nothing above `height`.
+    pub(crate) fn nothing_above(&self, height: u64) -> bool {
+        self.heights.iter().filter(|tip| **tip <= height).count() >= self.quorum
+    }
+}
+
 impl Inner {
     /// Every column in words.
     pub(crate) fn heard(&self, chain: Chain, table: &Table, head: &Head) -> Vec<Heard> {
         let now = Instant::now();
+        let speaking = self.speaking(chain, table);
         let say = |branch: u16| {
-            let voice = table.voice(branch)?;
-            let mut heard = say(table, branch, voice, chain, head, now);
-            heard.fresh = heard.height.is_some_and(|height| self.is_newest(chain, table, height));
+            let mut heard = say(table, branch, table.voice(branch)?, chain, head, now);
+            let not_behind =
+                |speaking: &Speaking| heard.height.is_some_and(|height| speaking.nothing_above(height));
+            heard.fresh = speaking.as_ref().is_some_and(not_behind);
             Some(heard)
         };
         table.branches().iter().filter_map(|branch| say(*branch)).collect()
     }
 
-    /// Whether validators that make a quorum have said lately, each by its own stream, that they have nothing above
-    /// `height`.
-    pub(crate) fn is_newest(&self, chain: Chain, table: &Table, height: u64) -> bool {
-        let Ok(trust) = self.trust(chain) else { return false };
+    /// The validators that speak at this moment.
+    pub(crate) fn speaking(&self, chain: Chain, table: &Table) -> Option<Speaking> {
+        let validators = self.trust(chain).ok()?.checkpoint().validators;
         let now = Instant::now();
         let (now_s, max_age_s) = (self.clock.now_s(), u64::from(self.rules().policy.tip_max_age_s));
-        let agrees = |branch: &u16| {
-            table.voice(*branch).is_some_and(|voice| {
-                voice.is_live(now)
-                    && voice.tip.as_ref().is_some_and(|tip| {
-                        tip.height <= height && now_s.abs_diff(tip.time_s) <= max_age_s + CLOCKS_APART_S
-                    })
-            })
+        let height = |branch: BranchId| {
+            let voice = table.voice(branch.0).filter(|voice| voice.is_live(now))?;
+            let tip = voice.tip.as_ref()?;
+            (now_s.abs_diff(tip.time_s) <= max_age_s + CLOCKS_APART_S).then_some(tip.height)
         };
-        let agreeing: BTreeSet<BranchId> =
-            table.branches().iter().filter(|branch| agrees(branch)).map(|id| BranchId(*id)).collect();
-        let validators = trust.checkpoint().validators;
-        let voices = validators.members.iter().filter(|(member, _)| agreeing.contains(member)).count();
-        voices >= validators.quorum()
+        let heights = validators.members.iter().filter_map(|(member, _)| height(*member)).collect();
+        Some(Speaking { heights, quorum: validators.quorum() })
     }
 }
 
@@ -66,7 +80,19 @@ fn say(table: &Table, branch: u16, voice: &Voice, chain: Chain, head: &Head, now
     let behind = height.map_or(0, |height| head.height.saturating_sub(height));
     let live = voice.is_live(now);
     let (word, detail, since_s) = word(table, branch, voice, chain, head, now);
-    Heard { branch, word, detail, height, behind, since_s, live, fresh: false }
+    Heard {
+        branch,
+        word,
+        detail,
+        height,
+        digest: voice.tip.as_ref().map(|tip| tip.digest),
+        verified: voice.verified,
+        heard_s: voice.heard_s,
+        behind,
+        since_s,
+        live,
+        fresh: false,
+    }
 }
 
 type Words = (BranchWord, Option<String>, Option<u64>);
