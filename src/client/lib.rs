@@ -46,8 +46,8 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use bisect::{Bisection, Difference};
 pub use alarm::{Alarm, AlarmKind, Closed, headline};
+pub use bisect::{Bisection, Difference};
 pub use blocks::{BlockBody, BlockDetail, BlockLine, Certified, GivenBody, TransactionView};
 pub use branch::BranchError;
 pub use bulk::NewRecord;
