@@ -130,12 +130,7 @@ async fn a_forged_file_is_refused_and_told_apart_from_a_damaged_one() {
         let mut damaged = good.clone();
         damaged[at] ^= 1 << (at % 8);
         fs::write(&path, &damaged).unwrap();
-        match open(&net) {
-            Err(TrustError::Damaged { .. }) => {}
-            // The version's digit.
-            Ok(trust) => assert!(at == title - 2 && height(&trust) == 0, "byte {at}"),
-            Err(error) => panic!("byte {at}: {error}"),
-        }
+        assert!(matches!(open(&net), Err(TrustError::Damaged { .. })), "byte {at}");
         fs::write(&path, &good[..at]).unwrap();
         assert!(matches!(open(&net), Err(TrustError::Damaged { .. })), "cut at {at}");
     }

@@ -98,14 +98,19 @@ fn read(path: &Path) -> Result<Option<Result<ProvenHead, OtherVersion>>, TrustEr
         Err(error) => return Err(file_error(path, &error)),
     };
     let Some(rest) = bytes.strip_prefix(TITLE) else {
-        let is_title = bytes.strip_prefix(ANY_TITLE).is_some_and(|rest| rest.contains(&b'\n'));
-        return if is_title { Ok(Some(Err(OtherVersion))) } else { Err(damaged()) };
+        return if is_any_version(&bytes) { Ok(Some(Err(OtherVersion))) } else { Err(damaged()) };
     };
     let (sum, rest) = rest.split_first_chunk::<32>().ok_or_else(damaged)?;
     if Digest::of(rest) != Digest::from_bytes(*sum) {
         return Err(damaged());
     }
     ProvenHead::decode(rest).map(|head| Some(Ok(head))).map_err(|_| damaged())
+}
+
+fn is_any_version(bytes: &[u8]) -> bool {
+    let rest = bytes.strip_prefix(ANY_TITLE).unwrap_or_default();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && rest.get(digits) == Some(&b'\n')
 }
 
 fn height_of(head: &ProvenHead) -> u64 {
