@@ -14,7 +14,7 @@ pub fn cores() -> usize {
 }
 
 /// Decodes and hashes headers.
-pub(crate) fn read(headers: Vec<(Vec<u8>, Option<Vec<u8>>)>, cores: usize) -> Vec<Given> {
+pub fn read(headers: Vec<(Vec<u8>, Option<Vec<u8>>)>, cores: usize) -> Vec<Given> {
     let read = |part: Vec<(Vec<u8>, Option<Vec<u8>>)>| -> Vec<Given> {
         part.into_iter().map(|(bytes, certificate)| Given::read(bytes, certificate)).collect()
     };
@@ -40,8 +40,11 @@ pub(crate) fn read(headers: Vec<(Vec<u8>, Option<Vec<u8>>)>, cores: usize) -> Ve
     })
 }
 
-/// Checks certificates; the refusal of the lowest is given.
-pub(crate) fn check(jobs: &[Job], cores: usize) -> Result<(), Invalid> {
+/// Checks certificates.
+///
+/// # Errors
+/// The refusal of the lowest that does not hold.
+pub fn check(jobs: &[Job], cores: usize) -> Result<(), Invalid> {
     let share = jobs.len().div_ceil(cores.max(1)).max(1);
     let mut parts = jobs.chunks(share);
     let Some(first) = parts.next() else { return Ok(()) };

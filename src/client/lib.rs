@@ -12,7 +12,7 @@ mod branch;
 mod bulk;
 mod clock;
 mod copies;
-mod cores;
+pub mod cores;
 mod enrol;
 mod envelopes;
 mod error;
@@ -52,7 +52,6 @@ pub use blocks::{BlockBody, BlockDetail, BlockLine, Certified, GivenBody, Transa
 pub use branch::BranchError;
 pub use bulk::NewRecord;
 pub use clock::{Clock, SystemClock};
-pub use cores::cores;
 pub use error::{ClientError, ProblemDetail};
 pub use finality::Final;
 pub use group::{BranchInfo, Group};
