@@ -45,6 +45,7 @@ fn start() -> Start {
         network_name: "Test".into(),
         network: genesis.network(),
         genesis: "genesis".into(),
+        memory: None,
         state: "state".into(),
         urls: Default::default(),
         deadline_ms: 1_000,
