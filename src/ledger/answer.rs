@@ -79,3 +79,63 @@ impl Canonical for SignedAnswer {
         Ok(Self { answer: Answer::read(r)?, signature: Signature::read(r)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wardline_crypto::Secret;
+
+    fn answer() -> Answer {
+        Answer {
+            network: Digest::of(b"network"),
+            branch: BranchId(3),
+            request: Digest::of(b"request"),
+            part: 7,
+            status: 200,
+            body: Digest::of(b"body"),
+            time_s: 1_700_000_000,
+        }
+    }
+
+    #[test]
+    fn its_bytes_are_those_of_the_page() {
+        let key = SigningKey::from_seed(Secret::new([9; 32]));
+        let signed = SignedAnswer::sign(&key, answer());
+        let bytes = signed.encode();
+        let expected = [
+            Digest::of(b"network").bytes().as_slice(),
+            &[0, 3],
+            Digest::of(b"request").bytes(),
+            &[0, 0, 0, 7],
+            &[0, 200],
+            Digest::of(b"body").bytes(),
+            &1_700_000_000_u64.to_be_bytes(),
+            signed.signature.bytes(),
+        ]
+        .concat();
+        assert_eq!(bytes, expected);
+        assert_eq!(SignedAnswer::decode(&bytes).unwrap(), signed);
+        assert!(SignedAnswer::decode(&bytes[..bytes.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn the_signature_covers_every_field_under_its_own_key() {
+        let key = SigningKey::from_seed(Secret::new([9; 32]));
+        let signed = SignedAnswer::sign(&key, answer());
+        assert!(signed.verify(&key.public()));
+        assert!(!signed.verify(&SigningKey::from_seed(Secret::new([8; 32])).public()));
+        let changed = [
+            Answer { network: Digest::ZERO, ..answer() },
+            Answer { branch: BranchId(4), ..answer() },
+            Answer { request: Digest::ZERO, ..answer() },
+            Answer { part: 0, ..answer() },
+            Answer { status: 404, ..answer() },
+            Answer { body: Digest::ZERO, ..answer() },
+            Answer { time_s: 0, ..answer() },
+        ];
+        for answer in changed {
+            let other = SignedAnswer { answer, signature: signed.signature };
+            assert!(!other.verify(&key.public()), "{:?}", other.answer);
+        }
+    }
+}
