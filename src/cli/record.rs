@@ -13,7 +13,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
 };
-use wardline_client::{Progress, Row, RowState};
+use wardline_client::{CustodyReceipts, Group, History, Progress, Row};
 use wardline_crypto::Digest;
 use wardline_ledger::RecordId;
 use wardline_record::Record;
@@ -147,10 +147,11 @@ fn step_text(step: &Progress) -> String {
 
 fn show(options: Show) -> Result<ExitCode> {
     let group = options.access.open()?;
-    let (who, history) = super::runtime()?.block_on(async {
+    let (who, history, custody) = super::runtime()?.block_on(async {
         let who = options.who.look_up(&group).await?;
         let history = group.history(who.patient, &who.lookup).await?;
-        Ok::<_, super::Failure>((who, history))
+        let custody = custody(&group, &history, options.record).await;
+        Ok::<_, super::Failure>((who, history, custody))
     })?;
     let person = who.proven(history.identity.as_ref());
     let row = history
@@ -182,13 +183,14 @@ fn show(options: Show) -> Result<ExitCode> {
         if let Some(object) = document.as_object_mut() {
             object.insert("identity".into(), visits::identity_document(person));
             object.insert("identity_proven".into(), person.is_some().into());
+            object.insert("custody".into(), custody_document(&custody));
         }
         output::json(&document)?;
     } else {
         output::text(&lookup::name_line(person))?;
         output::text(&format!(
             "{} {} {} {}",
-            row.state.text(),
+            row.word(),
             row.kind.map_or("record", |kind| kind.name()),
             if row.opened.as_ref().is_none_or(Record::is_place_known) { "at" } else { "kept at" },
             row.branch_name
@@ -202,6 +204,11 @@ fn show(options: Show) -> Result<ExitCode> {
             page.lines(COLUMNS).iter().try_for_each(|line| output::text(&line.text()))?;
             output::text("")?;
         }
+        for (what, told) in row.account(&history) {
+            output::text(&format!("{}: {told}", what.to_lowercase()))?;
+        }
+        let receipts = custody.as_ref().map_or_else(|why| vec![why.clone()], CustodyReceipts::account);
+        receipts.iter().try_for_each(|told| output::text(&format!("custody: {told}")))?;
         if let Some(author) = row.author {
             output::text(&format!("stored by: staff {author}"))?;
         }
@@ -209,7 +216,38 @@ fn show(options: Show) -> Result<ExitCode> {
             output::text(&format!("version: {version}, what was kept first was replaced"))?;
         }
     }
-    Ok(if row.state == RowState::Verified && person.is_some() { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
+    Ok(if row.is_verified() && person.is_some() { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
+}
+
+/// Who signed that they hold the record, or why that is not known: no reason not to show the record.
+async fn custody(
+    group: &Group,
+    history: &History,
+    record: RecordId,
+) -> std::result::Result<CustodyReceipts, String> {
+    let row = history.rows.iter().find(|row| row.record == record);
+    let Some((pointer, height)) = row.and_then(|row| row.pointer.zip(row.main_height)) else {
+        return Err("not checked: the main chain does not have the record yet".into());
+    };
+    group.custody(record, pointer, height).await.map_err(|error| format!("not checked: {error}"))
+}
+
+/// The receipts for programs; null where they are not known.
+fn custody_document(custody: &std::result::Result<CustodyReceipts, String>) -> serde_json::Value {
+    let Ok(custody) = custody else { return serde_json::Value::Null };
+    let receipts = custody.receipts.iter().map(|one| {
+        json!({
+            "branch": one.branch,
+            "name": one.name,
+            "state": one.signature.text(),
+            "why": one.signature.why(),
+        })
+    });
+    json!({
+        "height": custody.height,
+        "transaction": custody.transaction.to_string(),
+        "receipts": receipts.collect::<Vec<_>>(),
+    })
 }
 
 /// The bytes of a record's document, counted from 1.

@@ -9,7 +9,7 @@ use super::{
 use clap::Args;
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use wardline_client::{AnswerState, BranchAnswer, History, Row, RowState, Wholeness};
+use wardline_client::{AnswerState, BranchAnswer, History, Row, Wholeness};
 use wardline_policy::RecordKind;
 use wardline_record::{Body, Identity, Record, RecordRef, Source, When};
 
@@ -47,7 +47,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
 /// Proven whole, every record verified and opened, and every branch answered everything it was asked.
 fn whole(history: &History) -> bool {
     matches!(history.whole, Wholeness::Proven { .. })
-        && history.rows.iter().all(|row| row.state == RowState::Verified)
+        && history.rows.iter().all(Row::is_verified)
         && history.branches.iter().all(answered_everything)
 }
 
@@ -181,6 +181,8 @@ pub fn row_document(row: &Row) -> Value {
         "branch_name": row.branch_name,
         "kind": row.kind.map(|kind| kind.name()),
         "state": row.state.text(),
+        "word": row.word(),
+        "verdict": verdict_document(row),
         "occurred": row.opened.as_ref().map(|record| record.occurred.as_str()),
         "organization": row.opened.as_ref().map(|record| &record.organization),
         "doctor": row.opened.as_ref().map(|record| &record.practitioner.name),
@@ -192,6 +194,14 @@ pub fn row_document(row: &Row) -> Value {
         "opened_from": row.opened_from,
         "notes": row.notes,
     })
+}
+
+/// The four checks of a record by name, each with its word and, where it does not hold, why.
+fn verdict_document(row: &Row) -> Value {
+    let checks = row.verdict.checks().map(|(name, check)| {
+        (name.to_owned(), json!({"state": check.text(), "why": check.why()}))
+    });
+    Value::Object(checks.into_iter().collect())
 }
 
 /// A row with all that its record says, in the canonical form's members.
@@ -239,7 +249,7 @@ fn text(history: &History) -> Result<()> {
                 branch_word(row).to_owned(),
                 row.kind.map_or("-", |kind| kind.name()).into(),
                 doctor,
-                row.state.text().into(),
+                row.word().into(),
                 row.record.to_string(),
                 summary,
             ]

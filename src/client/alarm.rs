@@ -301,6 +301,8 @@ impl Group {
         if let Some(alarm) = list.iter_mut().find(|alarm| alarm.id == id) {
             alarm.closed = Some(closed);
         }
+        drop(list);
+        inner.watch.changed();
         Ok(())
     }
 }
@@ -340,6 +342,8 @@ impl Inner {
         }
         tracing::warn!("alarm {} {}", alarm.kind.text(), alarm.id);
         locked(&self.alarms.list).push(alarm);
+        // Whoever draws must hear of it at once, whoever noticed it.
+        self.watch.changed();
     }
 
     fn unproven(&self, finding: &Finding, seen_s: u64, why: &str) -> Alarm {

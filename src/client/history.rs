@@ -12,6 +12,7 @@ use crate::{
     opening::Outcome,
     race::{first_good, none_of},
     tally::Tally,
+    verdict::{Check, RecordVerdict},
 };
 use futures::{
     StreamExt,
@@ -26,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 use wardline_crypto::Digest;
-use wardline_ledger::{BranchId, Chain, PatientId, RecordId, StaffId};
+use wardline_ledger::{BranchId, Chain, PatientId, RecordEntry, RecordId, StaffId};
 use wardline_policy::RecordKind;
 use wardline_record::{Identity, Record};
 
@@ -74,6 +75,16 @@ pub enum Wholeness {
     },
 }
 
+impl Wholeness {
+    /// The same as a check of each of its records. It is made in every history: a list that no branch proves fails it.
+    fn check(&self) -> Check {
+        match self {
+            Self::Proven { .. } => Check::Holds,
+            Self::NotProven { reason } => Check::Fails(reason.clone()),
+        }
+    }
+}
+
 /// One record of the history.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -87,6 +98,8 @@ pub struct Row {
     pub kind: Option<RecordKind>,
     /// How far it could be trusted and opened.
     pub state: RowState,
+    /// The checks that this rests on, each as it was made for this answer.
+    pub verdict: RecordVerdict,
     /// The record.
     pub opened: Option<Record>,
     /// SHA-256 of its envelope, from the main chain.
@@ -101,6 +114,24 @@ pub struct Row {
     pub opened_from: Option<u16>,
     /// What else is to be known, for people.
     pub notes: Vec<String>,
+}
+
+impl Row {
+    /// The one word on it: VERIFIED only where every check was made and holds.
+    pub fn word(&self) -> &'static str {
+        let made = self.verdict.checks().iter().all(|(_, check)| **check != Check::NotChecked);
+        match self.state {
+            RowState::Verified if self.verdict.holds() => self.state.text(),
+            RowState::Verified if made => "NOT WHOLE",
+            RowState::Verified => "NOT CHECKED",
+            _ => self.state.text(),
+        }
+    }
+
+    /// Whether every check was made and holds, and no branch gave anything else.
+    pub fn is_verified(&self) -> bool {
+        self.state == RowState::Verified && self.verdict.holds()
+    }
 }
 
 /// What may be said of a record.
@@ -261,8 +292,11 @@ impl Group {
                 added.iter().filter_map(|(record, _)| wanted_of(*record, &pointers)).collect();
             outcomes.extend(inner.open_all(asker, &wanted).await?);
         }
-        let rows = inner.rows(&listing.links, &pointers, outcomes);
+        let mut rows = inner.rows(&listing.links, &pointers, outcomes);
         listing.doubt(&rows);
+        for row in &mut rows {
+            row.verdict.history = listing.whole.check();
+        }
         Ok(History {
             patient,
             identity: inner.identity_of(patient, &listing.identity),
@@ -445,6 +479,7 @@ impl Inner {
                     branch_name: self.name_of(branch.0),
                     kind: entry.map(|entry| entry.kind),
                     state: RowState::NotAgreed,
+                    verdict: RecordVerdict { pointer: pointer_check(entry), ..RecordVerdict::default() },
                     opened: None,
                     pointer: entry.map(|entry| entry.pointer),
                     main_height: entry.map(|entry| entry.height),
@@ -458,7 +493,9 @@ impl Inner {
                 }
                 if let Some(stored) = entry.filter(|entry| entry.branch != *branch) {
                     let (linked, made) = (self.name_of(branch.0), self.name_of(stored.branch.0));
-                    row.notes.push(format!("linked at {linked}, and the main chain has it from {made}"));
+                    let note = format!("linked at {linked}, and the main chain has it from {made}");
+                    row.verdict.pointer = Check::Fails(note.clone());
+                    row.notes.push(note);
                     row.state = RowState::Mismatch;
                 }
                 row
@@ -491,6 +528,25 @@ impl Inner {
         if !key_from.is_empty() && key_from != [row.branch] {
             row.notes.push(format!("key from {}", names(&key_from)));
         }
+        row.verdict.ciphertext = match from {
+            Some(_) => Check::Holds,
+            None if !copy.altered.is_empty() => {
+                Check::Fails(format!("{} served other bytes than the agreed ones", names(&copy.altered)))
+            }
+            None if all_of(&copy.absent) => {
+                Check::CannotBe("every branch answers that it does not have it".to_owned())
+            }
+            None => Check::CannotBe("no branch that answers gave it".to_owned()),
+        };
+        row.verdict.opened = match (from, &opened, withheld.first()) {
+            (None, ..) => Check::NotChecked,
+            (Some(_), Some(Ok(_)), _) => Check::Holds,
+            (Some(_), Some(Err(damage)), _) => Check::Fails(damage.to_string()),
+            (Some(_), None, Some((branch, reason))) => {
+                Check::CannotBe(format!("{} withholds the key: {reason}", self.name_of(*branch)))
+            }
+            (Some(_), None, None) => Check::CannotBe("no branch that answers released a key".to_owned()),
+        };
         row.state = match (from, opened) {
             (None, _) if !copy.altered.is_empty() => RowState::Altered,
             (None, _) if all_of(&copy.absent) => RowState::Lost,
@@ -514,6 +570,14 @@ impl Inner {
                 if copy.altered.is_empty() { RowState::Verified } else { RowState::Altered }
             }
         };
+    }
+}
+
+/// The entry was proven under a verified header, or proven not to be there.
+fn pointer_check(entry: Option<&RecordEntry>) -> Check {
+    match entry {
+        Some(_) => Check::Holds,
+        None => Check::CannotBe("the main chain does not have it yet".to_owned()),
     }
 }
 

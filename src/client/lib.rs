@@ -40,6 +40,7 @@ mod sync;
 mod tally;
 mod tls;
 mod trust;
+mod verdict;
 mod verify;
 mod watch;
 
@@ -67,6 +68,7 @@ pub use staff::{
     NewStaff, StaffFileError, StaffKeys, StaffPublic, UnlockError, approve, read_staff_file, unlock,
 };
 pub use trust::{Conflict, Refused, Trust, TrustError};
+pub use verdict::{Check, CustodyReceipt, CustodyReceipts, RecordVerdict};
 pub use verify::{
     ArchiveError, BadCopy, ChainReport, Copies, Depth, ExportRequest, Exported, Fault, RecordsReport,
     Unheard, Verdict, Verification, VerifyProgress, VerifyRequest, verify_archive,

@@ -14,5 +14,6 @@ mod records;
 mod stream;
 mod transport;
 mod trust;
+mod verdict;
 mod verify;
 mod watch;
