@@ -25,6 +25,9 @@ pub struct Options {
     /// Lock after this many minutes without a key
     #[arg(long, default_value_t = IDLE_LOCK_MINUTES, value_parser = clap::value_parser!(u64).range(1..=60), value_name = "MINUTES")]
     lock_after: u64,
+    /// Do not ring the terminal's bell when an alarm is raised
+    #[arg(long, env = "WARDLINE_NO_BELL", value_parser = clap::builder::FalseyValueParser::new())]
+    no_bell: bool,
 }
 
 pub fn run(options: Options) -> Result<ExitCode> {
@@ -40,6 +43,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
         passphrase_hint: None,
         prefilled_passphrase: None,
         idle_lock_s: options.lock_after * 60,
+        bell: !options.no_bell,
         clock: Arc::new(SystemClock),
     };
     super::runtime()?.block_on(wardline_console::run(start))?;

@@ -147,6 +147,18 @@ impl<W: Write> Lean<W> {
     }
 }
 
+/// A terminal that can make itself heard.
+pub trait Bell {
+    /// Rings once, with the next picture.
+    fn ring(&mut self);
+}
+
+impl<W: Write> Bell for Lean<W> {
+    fn ring(&mut self) {
+        self.push("\x07");
+    }
+}
+
 impl<W: Write> Backend for Lean<W> {
     type Error = io::Error;
 

@@ -2,6 +2,9 @@
 
 use ratatui::layout::Rect;
 
+pub mod alarms;
+pub mod bisect;
+pub mod cell;
 pub mod confirm;
 pub mod help;
 pub mod lookup;

@@ -1,11 +1,13 @@
-//! The whole picture: header, screen, dialogs, notice, footer. It only reads the model.
+//! The whole picture: header, banner of the alarms, screen, dialogs, notice, footer. It only reads the model.
 
 use crate::{
-    dialogs::{confirm, help, lookup, staff},
+    alarms::Alarms,
+    dialogs::{alarms, bisect, cell, confirm, help, lookup, staff},
     model::{Dialog, Model, Notice, Screen},
     screens::{chain, entry, history, overview, patients, record, unlock},
     theme::Tone,
     widgets::{
+        banner,
         canvas::{Canvas, indent, row, wrap},
         footer, header,
     },
@@ -43,7 +45,10 @@ fn draw_on(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         return;
     }
     header::draw(model, canvas, row(area, 0));
-    let body = body(area);
+    let body = body(area, &model.alarms);
+    if model.alarms.lines() > 0 {
+        banner::draw(model, canvas, row(area, 1));
+    }
     match model.screen {
         Screen::Unlock => unlock::draw(model, canvas, body),
         Screen::Overview => overview::draw(model, canvas, body),
@@ -57,6 +62,9 @@ fn draw_on(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     }
     for dialog in &model.dialogs {
         match dialog {
+            Dialog::Alarms(dialog) => alarms::draw(model, dialog, canvas, body),
+            Dialog::Bisect(dialog) => bisect::draw(model, dialog, canvas, body),
+            Dialog::Cell(dialog) => cell::draw(model, *dialog, canvas, body),
             Dialog::Lookup(dialog) => lookup::draw(model, dialog, canvas, body),
             Dialog::Confirm(dialog) => confirm::draw(dialog, canvas, body),
             Dialog::Help(dialog) => help::draw(model, dialog, canvas, body),
@@ -84,12 +92,13 @@ fn draw_notice(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// What the screens draw on: all but header, notice and footer.
-pub fn body(area: Rect) -> Rect {
-    Rect { y: area.y + 1.min(area.height), height: area.height.saturating_sub(3), ..area }
+/// What the screens draw on: all but header, the alarms' banner, notice and footer.
+pub fn body(area: Rect, alarms: &Alarms) -> Rect {
+    let above = 1 + alarms.lines();
+    Rect { y: area.y + above.min(area.height), height: area.height.saturating_sub(above + 2), ..area }
 }
 
 /// The same for a terminal of this size.
-pub fn body_of((width, height): (u16, u16)) -> Rect {
-    body(Rect::new(0, 0, width, height))
+pub fn body_of((width, height): (u16, u16), alarms: &Alarms) -> Rect {
+    body(Rect::new(0, 0, width, height), alarms)
 }

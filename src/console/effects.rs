@@ -6,6 +6,7 @@
 use crate::{
     message::{Message, Outcome, Ticket, Who},
     screens::entry::form::tie_to_visit,
+    watching::Watched,
 };
 use std::{
     collections::BTreeMap, error::Error, future::Future, ops::RangeInclusive, path::PathBuf, sync::Arc,
@@ -15,14 +16,21 @@ use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::AbortHandle,
 };
-use wardline_client::{Clock, FinalLookup, Group, Settings, read_staff_file, session_length_s, unlock};
-use wardline_crypto::{OsEntropy, SecretBytes};
-use wardline_ledger::{Chain, Genesis, PatientId};
+use wardline_client::{
+    Clock, FinalLookup, Group, Settings, StripRow, read_staff_file, session_length_s, unlock,
+};
+use wardline_crypto::{Digest, OsEntropy, SecretBytes};
+use wardline_ledger::{Chain, Genesis, PatientId, RecordId};
 use wardline_policy::{Purpose, RecordKind};
 use wardline_record::{Record, RecordRef};
 
 /// Longest key file, bytes: nobody's is longer than a few hundred.
 const KEY_FILE_MAX: u64 = 64 * 1024;
+
+/// Rows of the strip that are taken in with every change: more than any screen has.
+const STRIP_ROWS: usize = 128;
+/// Most rows of the strip that are looked through for older blocks.
+const STRIP_DEPTH: usize = 8192;
 
 /// How often to look which branches have answered by now.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -89,6 +97,46 @@ pub enum Effect {
         /// Its height.
         height: u64,
     },
+    /// Ask every branch for what it has at these heights.
+    CheckStrip {
+        /// Its result carries this.
+        ticket: Ticket,
+        /// The chain.
+        chain: Chain,
+        /// The heights.
+        heights: RangeInclusive<u64>,
+    },
+    /// Find the first block in which two branches differ.
+    Bisect {
+        /// Its result carries this.
+        ticket: Ticket,
+        /// The chain.
+        chain: Chain,
+        /// One branch.
+        a: u16,
+        /// The other one.
+        b: u16,
+    },
+    /// Close an alarm.
+    CloseAlarm {
+        /// Its result carries this.
+        ticket: Ticket,
+        /// Which one.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+    /// Fetch and check who signed that they hold a record.
+    FetchCustody {
+        /// Its result carries this.
+        ticket: Ticket,
+        /// The record.
+        record: RecordId,
+        /// SHA-256 of its envelope.
+        pointer: Digest,
+        /// The block of the main chain that took it.
+        height: u64,
+    },
     /// Seal and send records, one after the other; the first failure ends it.
     SendRecords {
         /// Its results carry this.
@@ -102,6 +150,8 @@ pub enum Effect {
     Cancel(Ticket),
     /// Drop the session and everything that runs under it, except records that are being sent.
     EndSession,
+    /// Ring the terminal's bell.
+    Bell,
     /// Draw the whole screen again.
     Redraw,
     /// Leave.
@@ -111,6 +161,8 @@ pub enum Effect {
 /// What the drawing loop must do by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
+    /// Ring the terminal's bell.
+    Bell,
     /// Draw the whole screen again.
     Redraw,
     /// Leave.
@@ -132,6 +184,8 @@ pub struct Context {
 enum Answer {
     Unlocked(Ticket, Box<Outcome<(Group, Who)>>),
     Message(Ticket, Message),
+    /// What the streams of this session brought; nothing once they are over.
+    Watched(Ticket, Option<Box<Watched>>),
 }
 
 /// Runs effects and hands back their results.
@@ -140,6 +194,8 @@ pub struct Effects {
     group: Option<Group>,
     running: BTreeMap<Ticket, AbortHandle>,
     sending: BTreeMap<Ticket, AbortHandle>,
+    /// Follows the streams of the session that the ticket opened.
+    watching: Option<(Ticket, AbortHandle)>,
     answers: UnboundedReceiver<Answer>,
     sender: UnboundedSender<Answer>,
 }
@@ -153,6 +209,7 @@ impl Effects {
             group: None,
             running: BTreeMap::new(),
             sending: BTreeMap::new(),
+            watching: None,
             answers,
             sender,
         }
@@ -170,10 +227,18 @@ impl Effects {
                         continue;
                     }
                     let outcome = outcome.map(|(group, who)| {
+                        self.watch(ticket, group.clone());
                         self.group = Some(group);
                         who
                     });
                     return Message::Unlocked(ticket, outcome);
+                }
+                Some(Answer::Watched(ticket, watched)) => {
+                    // What an earlier session's streams brought is nothing to this one.
+                    if self.watching.as_ref().is_none_or(|(current, _)| *current != ticket) {
+                        continue;
+                    }
+                    return watched.map_or(Message::WatchEnded, Message::Watched);
                 }
                 Some(Answer::Message(ticket, message)) => {
                     if matches!(&message, Message::Refreshed(_, known) if known.asking) {
@@ -194,6 +259,7 @@ impl Effects {
     /// Starts the work; what only the drawing loop can do is handed back.
     pub fn run(&mut self, effect: Effect) -> Option<Request> {
         match effect {
+            Effect::Bell => return Some(Request::Bell),
             Effect::Redraw => return Some(Request::Redraw),
             Effect::Quit => return Some(Request::Quit),
             Effect::Unlock { ticket, choice, passphrase } => self.unlock(ticket, choice, passphrase),
@@ -223,6 +289,25 @@ impl Effects {
                 let outcome = group.block(chain, height).await;
                 Message::Block(ticket, outcome.map(Box::new).map_err(|error| in_words(&error)))
             }),
+            Effect::CheckStrip { ticket, chain, heights } => self.ask(ticket, move |group| async move {
+                group.check_strip(chain, heights.clone()).await;
+                Message::Checked(ticket, strip_rows(&group, chain, heights))
+            }),
+            Effect::Bisect { ticket, chain, a, b } => self.ask(ticket, move |group| async move {
+                let outcome = group.bisect(chain, a, b).await;
+                Message::Bisected(ticket, outcome.map_err(|error| in_words(&error)))
+            }),
+            Effect::CloseAlarm { ticket, id, reason } => self.ask(ticket, move |group| async move {
+                let outcome = group.close_alarm(&id, &reason).await;
+                let outcome = outcome.map(|()| group.alarms()).map_err(|error| in_words(&error));
+                Message::AlarmClosed(ticket, outcome)
+            }),
+            Effect::FetchCustody { ticket, record, pointer, height } => {
+                self.ask(ticket, move |group| async move {
+                    let outcome = group.custody(record, pointer, height).await;
+                    Message::Custody(ticket, outcome.map_err(|error| in_words(&error)))
+                });
+            }
             Effect::SendRecords { ticket, patient, records } => self.send(ticket, patient, records),
             Effect::Cancel(ticket) => {
                 if let Some(task) = self.running.remove(&ticket) {
@@ -233,6 +318,9 @@ impl Effects {
                 if let Some(group) = self.group.take() {
                     // Records on their way keep the group: not whom it was used to find.
                     group.forget_people();
+                }
+                if let Some((_, task)) = self.watching.take() {
+                    task.abort();
                 }
                 std::mem::take(&mut self.running).into_values().for_each(|task| task.abort());
             }
@@ -252,6 +340,14 @@ impl Effects {
             let _ = sender.send(Answer::Message(ticket, work.await));
         });
         self.running.insert(ticket, task.abort_handle());
+    }
+
+    /// Follows what the group watches, from now to the session's end.
+    fn watch(&mut self, ticket: Ticket, group: Group) {
+        let task = tokio::spawn(follow(group, ticket, self.sender.clone()));
+        if let Some((_, before)) = self.watching.replace((ticket, task.abort_handle())) {
+            before.abort();
+        }
     }
 
     fn unlock(&mut self, ticket: Ticket, choice: usize, passphrase: SecretBytes) {
@@ -275,7 +371,8 @@ impl Effects {
 
 impl Drop for Effects {
     fn drop(&mut self) {
-        self.running.values().chain(self.sending.values()).for_each(AbortHandle::abort);
+        let watching = self.watching.iter().map(|(_, task)| task);
+        self.running.values().chain(self.sending.values()).chain(watching).for_each(AbortHandle::abort);
     }
 }
 
@@ -309,6 +406,36 @@ fn open(context: &Context, choice: usize, passphrase: &SecretBytes) -> Outcome<(
         who.trusted_branch = own.trusted;
     }
     Ok((group, who))
+}
+
+/// Hands over what the group watches whenever it changed. Many changes at once are one.
+async fn follow(group: Group, ticket: Ticket, sender: UnboundedSender<Answer>) {
+    let mut changes = group.watch();
+    loop {
+        changes.mark_unchanged();
+        let side = group.overview().side.is_some();
+        let watched = Watched {
+            overview: group.overview(),
+            main: group.strip(Chain::Main, STRIP_ROWS),
+            side: side.then(|| group.strip(Chain::Side, STRIP_ROWS)),
+            alarms: group.alarms(),
+        };
+        // The receiver is gone only when the console is.
+        let _ = sender.send(Answer::Watched(ticket, Some(Box::new(watched))));
+        if changes.changed().await.is_err() {
+            let _ = sender.send(Answer::Watched(ticket, None));
+            return;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What the strip knows of these heights, as far as it still has them.
+fn strip_rows(group: &Group, chain: Chain, heights: RangeInclusive<u64>) -> Vec<StripRow> {
+    let head = group.strip(chain, 1).rows.first().map_or(*heights.end(), |row| row.height);
+    let depth = head.saturating_sub(*heights.start()).saturating_add(1);
+    let rows = group.strip(chain, usize::try_from(depth).unwrap_or(usize::MAX).min(STRIP_DEPTH)).rows;
+    rows.into_iter().filter(|row| heights.contains(&row.height)).collect()
 }
 
 /// Asks all branches, and hands over what is known of those that have answered while others are waited for.

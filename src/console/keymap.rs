@@ -77,6 +77,16 @@ pub enum Place {
     Block,
     /// One transaction of a block.
     Transaction,
+    /// One cell of the verification strip in words.
+    Cell,
+    /// Where two branches differ first.
+    Bisect,
+    /// The list of alarms.
+    Alarms,
+    /// One alarm in full.
+    Alarm,
+    /// The reason for closing an alarm.
+    AlarmReason,
     /// The list of purposes in the lookup dialog.
     LookupPurpose,
     /// The list of usual reasons in the lookup dialog.
@@ -105,6 +115,7 @@ impl Place {
                 | Self::LookupPurpose
                 | Self::LookupUsual
                 | Self::LookupReason
+                | Self::AlarmReason
         )
     }
 

@@ -11,8 +11,10 @@
 //! | terminal in and out, signals, the loop | `run`, `input`, `backend` |
 //! | what a key does | `keymap`, then `update` and the screen |
 //! | how a screen looks | its file in `screens`, dialogs in `dialogs` |
+//! | what comes from the streams, alarms | `watching`, `alarms` |
 //! | states for tests and pictures | `samples` |
 
+pub mod alarms;
 pub mod backend;
 pub mod dialogs;
 mod draw;
@@ -27,6 +29,7 @@ pub mod screens;
 mod screenshot;
 pub mod theme;
 pub mod update;
+pub mod watching;
 mod when;
 pub mod widgets;
 

@@ -2,9 +2,10 @@
 //!
 //! It must not know what follows from any of it; [`update`](crate::update) does.
 
-use crate::keymap::Key;
+use crate::{keymap::Key, watching::Watched};
 use wardline_client::{
-    Added, BlockDetail, BlockLine, FinalLookup, History, Overview, Progress, SearchOutcome,
+    Added, Alarm, Bisection, BlockDetail, BlockLine, CustodyReceipts, FinalLookup, History, Overview,
+    Progress, SearchOutcome, StripRow,
 };
 use wardline_ledger::StaffId;
 use wardline_policy::Roles;
@@ -54,6 +55,14 @@ pub enum Action {
     Patients,
     /// To the blocks of a chain.
     Chain,
+    /// Show all of the marked block.
+    OpenBlock,
+    /// Find the first block in which the marked branch differs from the own one.
+    Bisect,
+    /// What was found out.
+    Alarms,
+    /// Close an alarm, with a reason.
+    CloseAlarm,
     /// From the main chain's blocks to the side chain's, and back.
     OtherChain,
     /// Who is signed in.
@@ -170,6 +179,18 @@ pub enum Message {
     Blocks(Ticket, Outcome<Vec<BlockLine>>),
     /// A whole block came.
     Block(Ticket, Outcome<Box<BlockDetail>>),
+    /// Something moved at the branches: where everything stands now.
+    Watched(Box<Watched>),
+    /// The streams are over: the branches must be asked again and again.
+    WatchEnded,
+    /// Every branch was asked for these heights; what the strip knows of them.
+    Checked(Ticket, Vec<StripRow>),
+    /// Two branches were compared.
+    Bisected(Ticket, Outcome<Bisection>),
+    /// An alarm is closed, or is not; all alarms as they are now.
+    AlarmClosed(Ticket, Outcome<Vec<Alarm>>),
+    /// Who signed that they hold a record.
+    Custody(Ticket, Outcome<CustodyReceipts>),
     /// A record went one step on; `part` counts within the form.
     Progressed {
         /// The sending.

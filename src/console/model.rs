@@ -4,7 +4,11 @@
 //! effects. Drawing only reads it.
 
 use crate::{
-    dialogs::{confirm::Confirm, help::Help, lookup::Lookup, staff::Staff},
+    alarms::Alarms,
+    dialogs::{
+        alarms::Alarms as AlarmsDialog, bisect::Bisect, cell::Cell, confirm::Confirm, help::Help,
+        lookup::Lookup, staff::Staff,
+    },
     keymap::Place,
     message::{Ticket, Who},
     screens::{
@@ -54,6 +58,12 @@ impl Screen {
 /// What may lie over a screen. They stack: the help opens over any other.
 #[derive(Debug)]
 pub enum Dialog {
+    /// What was found out.
+    Alarms(AlarmsDialog),
+    /// Where two branches differ first.
+    Bisect(Bisect),
+    /// One cell of the strip in words.
+    Cell(Cell),
     /// Purpose and reason of a lookup.
     Lookup(Box<Lookup>),
     /// A question with two answers.
@@ -99,6 +109,10 @@ pub struct Model {
     pub screen: Screen,
     /// What lies over it, topmost last.
     pub dialogs: Vec<Dialog>,
+    /// What was found out; kept over the lock.
+    pub alarms: Alarms,
+    /// Whether a new alarm rings the terminal's bell.
+    pub bell: bool,
     /// The line above the footer.
     pub notice: Option<Notice>,
     /// Who is signed in.
@@ -144,6 +158,8 @@ impl Model {
             theme,
             screen: Screen::Unlock,
             dialogs: Vec::new(),
+            alarms: Alarms::default(),
+            bell: true,
             notice: None,
             who: None,
             idle_lock_s,
@@ -174,6 +190,9 @@ impl Model {
     /// Where keys go now.
     pub fn place(&self) -> Place {
         match self.dialogs.last() {
+            Some(Dialog::Alarms(alarms)) => alarms.place(),
+            Some(Dialog::Bisect(_)) => Place::Bisect,
+            Some(Dialog::Cell(_)) => Place::Cell,
             Some(Dialog::Lookup(lookup)) => lookup.place(),
             Some(Dialog::Confirm(_)) => Place::Confirm,
             Some(Dialog::Help(_)) => Place::Help,
@@ -221,8 +240,12 @@ impl Model {
 
     /// Whether a spinner turns on what is shown.
     pub fn animated(&self) -> bool {
-        let waiting_dialog =
-            matches!(self.dialogs.last(), Some(Dialog::Lookup(lookup)) if lookup.pending.is_some());
+        let waiting_dialog = match self.dialogs.last() {
+            Some(Dialog::Alarms(alarms)) => alarms.open.as_ref().is_some_and(|open| open.pending.is_some()),
+            Some(Dialog::Bisect(bisect)) => bisect.pending.is_some(),
+            Some(Dialog::Lookup(lookup)) => lookup.pending.is_some(),
+            Some(Dialog::Cell(_) | Dialog::Confirm(_) | Dialog::Help(_) | Dialog::Staff(_)) | None => false,
+        };
         waiting_dialog
             || match self.screen {
                 Screen::Unlock => self.unlock.pending.is_some(),

@@ -5,7 +5,7 @@
 //! gone. It must not decide what anything means.
 
 use crate::{
-    backend::{Charset, Lean},
+    backend::{Bell, Charset, Lean},
     draw,
     effects::{Context, Effects, Request},
     input::{Input, Inputs, escape_delay},
@@ -58,6 +58,8 @@ pub struct Start {
     pub prefilled_passphrase: Option<SecretBytes>,
     /// Seconds without a key after which the console locks itself.
     pub idle_lock_s: u64,
+    /// Whether a new alarm rings the terminal's bell.
+    pub bell: bool,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -131,7 +133,7 @@ fn assemble(start: Start) -> (Model, Effects, Arc<dyn Clock>) {
     }
     let (labels, files) = start.staff_files.into_iter().map(|choice| (choice.label, choice.path)).unzip();
     let unlock = Unlock::new(labels, start.passphrase_hint, prefilled);
-    let model = Model::new(
+    let mut model = Model::new(
         start.settings.network_name.clone(),
         unlock,
         start.idle_lock_s,
@@ -139,6 +141,7 @@ fn assemble(start: Start) -> (Model, Effects, Arc<dyn Clock>) {
         jiff::tz::TimeZone::system(),
         Theme::from_environment(),
     );
+    model.bell = start.bell;
     let clock = Arc::clone(&start.clock);
     let effects =
         Effects::new(Context { settings: start.settings, genesis: start.genesis, files, clock: start.clock });
@@ -154,7 +157,7 @@ async fn turn<B, S>(
     clock: Arc<dyn Clock>,
 ) -> Result<(), ConsoleError>
 where
-    B: Backend<Error = io::Error>,
+    B: Backend<Error = io::Error> + Bell,
     S: Stream<Item = io::Result<event::Event>> + Unpin,
 {
     let size = terminal.size()?;
@@ -181,6 +184,7 @@ where
                 match effects.run(effect) {
                     Some(Request::Quit) => return Ok(()),
                     Some(Request::Redraw) => terminal.clear()?,
+                    Some(Request::Bell) => terminal.backend_mut().ring(),
                     None => {}
                 }
             }

@@ -3,9 +3,11 @@
 //! Each state is reached as a person reaches it, by keys and answers through [`update`](crate::update), so that no
 //! picture shows what the console cannot be in.
 
+pub(crate) mod alarms;
 pub(crate) mod chain;
 pub(crate) mod data;
 mod kinds;
+pub(crate) mod strip;
 
 use crate::{
     effects::Effect,
@@ -47,6 +49,10 @@ pub const NAMES: &[&str] = &[
     "history-not-proven",
     "record",
     "record-mismatch",
+    "record-verdict",
+    "record-verdict-mono",
+    "record-unchecked",
+    "record-withheld",
     "record-visit",
     "record-hospital-stay",
     "record-prescription",
@@ -71,6 +77,34 @@ pub const NAMES: &[&str] = &[
     "chain-silent",
     "chain-empty",
     "chain-old",
+    "strip",
+    "strip-mono",
+    "strip-twelve",
+    "strip-twenty",
+    "strip-unasked",
+    "strip-cell",
+    "strip-cell-mono",
+    "strip-cell-behind",
+    "bisect-differs",
+    "bisect-same",
+    "bisect-shorter",
+    "bisect-silent",
+    "bisect-asking",
+    "alarm-overview",
+    "alarm-overview-mono",
+    "alarm-chain",
+    "alarm-patients",
+    "alarm-entry",
+    "alarm-entry-mono",
+    "alarm-lookup",
+    "alarm-locked",
+    "alarms",
+    "alarm",
+    "alarm-mono",
+    "alarm-refused",
+    "alarm-reason",
+    "alarm-confirm",
+    "alarm-closed",
     "block",
     "block-asking",
     "block-alarm",
@@ -102,8 +136,8 @@ pub fn model(name: &str) -> Option<Model> {
             );
             model
         }
-        "overview" => overview(Role::Ward, data::overview()),
-        "overview-well" => overview(Role::Ward, data::overview_well()),
+        "overview" => strip::overview(data::overview()),
+        "overview-well" => strip::overview(data::overview_well()),
         "patients" => patients(Role::Ward),
         "patients-found" => searched(data::found()),
         "patients-silent" => searched(SearchOutcome { branches: data::south_silent(4), ..data::found() }),
@@ -128,6 +162,25 @@ pub fn model(name: &str) -> Option<Model> {
         }
         "record-mismatch" => {
             let mut model = with_history(data::history_not_proven());
+            press(&mut model, Key::Enter);
+            press(&mut model, Key::End);
+            model
+        }
+        "record-verdict" => {
+            let mut model = with_history(data::history());
+            let effects = press(&mut model, Key::Enter);
+            strip::answer_custody(&mut model, effects);
+            press(&mut model, Key::End);
+            model
+        }
+        "record-unchecked" => {
+            let mut model = with_history(data::history_not_checked());
+            press(&mut model, Key::Enter);
+            press(&mut model, Key::End);
+            model
+        }
+        "record-withheld" => {
+            let mut model = with_history(data::history_with_faults());
             press(&mut model, Key::Enter);
             press(&mut model, Key::End);
             model
@@ -191,7 +244,12 @@ pub fn model(name: &str) -> Option<Model> {
             later(&mut model, seconds);
             model
         }
-        _ => return record_page(name).or_else(|| chain::model(name)),
+        _ => {
+            return record_page(name)
+                .or_else(|| chain::model(name))
+                .or_else(|| strip::model(name))
+                .or_else(|| alarms::model(name));
+        }
     })
 }
 
@@ -417,8 +475,12 @@ pub fn asked(effects: Vec<Effect>) -> Ticket {
         | Effect::FetchHistory { ticket, .. }
         | Effect::FetchBlocks { ticket, .. }
         | Effect::FetchBlock { ticket, .. }
+        | Effect::CheckStrip { ticket, .. }
+        | Effect::Bisect { ticket, .. }
+        | Effect::CloseAlarm { ticket, .. }
+        | Effect::FetchCustody { ticket, .. }
         | Effect::SendRecords { ticket, .. } => Some(*ticket),
-        Effect::Cancel(_) | Effect::EndSession | Effect::Redraw | Effect::Quit => None,
+        Effect::Cancel(_) | Effect::EndSession | Effect::Bell | Effect::Redraw | Effect::Quit => None,
     });
     ticket.unwrap_or(Ticket(0))
 }

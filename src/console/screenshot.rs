@@ -96,7 +96,10 @@ pub fn svg(buffer: &Buffer, cursor: Option<Position>) -> String {
 fn run(out: &mut String, text: &str, style: Style, x: u32, y: u32, width: u32) {
     let tenths = |n: u32| format!("{}.{}", n / 10, n % 10);
     let color = |color: Option<Color>, plain| color.and_then(palette).unwrap_or(plain);
-    let (foreground, background) = (color(style.fg, FOREGROUND), color(style.bg, BACKGROUND));
+    let (mut foreground, mut background) = (color(style.fg, FOREGROUND), color(style.bg, BACKGROUND));
+    if style.add_modifier.contains(Modifier::REVERSED) {
+        std::mem::swap(&mut foreground, &mut background);
+    }
     let (left, length) = (tenths(x), tenths(width));
     if background != BACKGROUND {
         let (top, height) = (tenths(y), tenths(CELL.1));

@@ -1,6 +1,6 @@
 //! Styles by meaning. The state itself is always in words; a style only helps to find it.
 //!
-//! The sixteen colours of every terminal, or none at all (`NO_COLOR`): then bold and underline remain.
+//! The sixteen colours of every terminal, or none at all (`NO_COLOR`): then bold, underline and inverse remain.
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -19,6 +19,8 @@ pub enum Tone {
     Warning,
     /// Wrong, or cannot be shown.
     Bad,
+    /// What must not be missed: across the screen, or one cell of many.
+    Alarm,
     /// Keys in the footer and in help.
     Key,
     /// The text field that takes what is typed.
@@ -30,7 +32,7 @@ pub enum Tone {
 pub enum Theme {
     /// Sixteen colours.
     Colour,
-    /// Bold and underline only.
+    /// Bold, underline and inverse only.
     Mono,
 }
 
@@ -53,6 +55,8 @@ impl Theme {
             (_, Tone::Plain) => plain,
             (_, Tone::Strong) => plain.add_modifier(Modifier::BOLD),
             (_, Tone::Field) => plain.add_modifier(Modifier::UNDERLINED),
+            (Self::Mono, Tone::Alarm) => plain.add_modifier(Modifier::BOLD | Modifier::REVERSED),
+            (Self::Colour, Tone::Alarm) => plain.fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD),
             (Self::Mono, Tone::Quiet | Tone::Good) => plain,
             (Self::Mono, Tone::Warning | Tone::Bad | Tone::Key) => plain.add_modifier(Modifier::BOLD),
             (Self::Colour, Tone::Quiet) => plain.fg(Color::DarkGray),

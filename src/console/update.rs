@@ -4,6 +4,7 @@
 
 use crate::{
     dialogs::{
+        alarms, bisect, cell,
         confirm::{self, Confirm, Question},
         help::{self, Help},
         lookup, staff,
@@ -13,12 +14,13 @@ use crate::{
     message::{Action, Edit, Message},
     model::{Dialog, Model, Screen},
     screens::{chain, entry, history, overview, patients, record, unlock},
+    watching,
 };
 
 /// Takes one message.
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
-    let effects = take(model, message);
-    record::prepare(model);
+    let mut effects = take(model, message);
+    effects.extend(record::prepare(model));
     effects
 }
 
@@ -58,6 +60,24 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
             chain::block::fetched(model, ticket, outcome);
             Vec::new()
         }
+        Message::Watched(watched) => watching::watched(model, *watched),
+        Message::WatchEnded => {
+            model.overview.streams = false;
+            overview::tick(model)
+        }
+        Message::Checked(ticket, rows) => chain::checked(model, ticket, rows),
+        Message::Bisected(ticket, outcome) => {
+            bisect::found(model, ticket, outcome);
+            Vec::new()
+        }
+        Message::AlarmClosed(ticket, outcome) => {
+            alarms::closed(model, ticket, outcome);
+            Vec::new()
+        }
+        Message::Custody(ticket, outcome) => {
+            record::custody(model, ticket, outcome);
+            Vec::new()
+        }
         Message::Progressed { ticket, part, progress } => {
             entry::progressed(model, ticket, part, progress);
             Vec::new()
@@ -82,6 +102,7 @@ fn key_pressed(model: &mut Model, key: Key) -> Vec<Effect> {
 
 fn type_edit(model: &mut Model, edit: Edit) {
     match model.dialogs.last_mut() {
+        Some(Dialog::Alarms(alarms)) => alarms.edit(edit),
         Some(Dialog::Lookup(lookup)) => lookup.edit(edit),
         Some(_) => {}
         None => match model.screen {
@@ -107,6 +128,11 @@ fn paste(model: &mut Model, text: &str) {
     match model.place() {
         Place::Unlock => model.unlock.paste(text),
         Place::SearchField => model.patients.query.paste(text),
+        Place::AlarmReason => {
+            if let Some(Dialog::Alarms(alarms)) = model.dialogs.last_mut() {
+                alarms.paste(text);
+            }
+        }
         Place::LookupPurpose | Place::LookupUsual | Place::LookupReason => {
             if let Some(Dialog::Lookup(lookup)) = model.dialogs.last_mut() {
                 lookup.paste(text);
@@ -132,9 +158,16 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             model.dialogs.push(Dialog::Help(Help { place, scroll: 0 }));
             return Vec::new();
         }
+        Action::Alarms => {
+            alarms::open(model);
+            return Vec::new();
+        }
         _ => {}
     }
     match model.dialogs.last() {
+        Some(Dialog::Alarms(_)) => return alarms::act(model, action),
+        Some(Dialog::Bisect(_)) => return bisect::act(model, action),
+        Some(Dialog::Cell(_)) => return cell::act(model, action),
         Some(Dialog::Lookup(_)) => return lookup::act(model, action),
         Some(Dialog::Confirm(_)) => return confirm::act(model, action),
         Some(Dialog::Help(_)) => return help::act(model, action),

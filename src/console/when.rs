@@ -17,6 +17,15 @@ pub fn date_time(at_s: u64, zone: &TimeZone) -> String {
     local(at_s, zone).map_or_else(|| "unknown time".into(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
+/// "10:02:44" for today, "26-03-01" for another day: a column of eight.
+pub fn short_time(at_s: u64, now_s: u64, zone: &TimeZone) -> String {
+    match (local(at_s, zone), local(now_s, zone)) {
+        (Some(at), Some(now)) if at.date() == now.date() => at.strftime("%H:%M:%S").to_string(),
+        (Some(at), _) => at.strftime("%y-%m-%d").to_string(),
+        (None, _) => "unknown".into(),
+    }
+}
+
 /// "2026-03-01 10:02": what a form is prefilled with.
 pub fn form_time(at_s: u64, zone: &TimeZone) -> String {
     local(at_s, zone).map_or_else(String::new, |at| at.strftime("%Y-%m-%d %H:%M").to_string())

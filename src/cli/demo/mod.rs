@@ -285,6 +285,7 @@ fn open_console(layout: &Layout, genesis: &Genesis) -> Result<()> {
         )),
         prefilled_passphrase: Some(passphrase),
         idle_lock_s: 300,
+        bell: true,
         clock: Arc::new(SystemClock),
     };
     super::runtime()?.block_on(wardline_console::run(start))?;

@@ -21,6 +21,8 @@ pub enum Question {
     DiscardOther,
     /// Leave the console although something would be lost?
     Quit,
+    /// Close an alarm?
+    CloseAlarm,
 }
 
 /// The dialog's state.
@@ -73,6 +75,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         (Question::Quit, true) => vec![Effect::Quit],
+        (Question::CloseAlarm, true) => super::alarms::close(model),
     }
 }
 

@@ -6,12 +6,13 @@ use crate::{
     message::Action,
     model::{Dialog, Model},
     theme::Tone,
-    widgets::canvas::{Canvas, indent, left, row},
+    widgets::canvas::{Canvas, indent, left, row, wrap},
 };
 use ratatui::layout::Rect;
 
-/// Columns of the keys.
+/// Columns of the keys, and of what they do.
 const KEYS: u16 = 22;
+const TEXT: u16 = 54;
 
 /// The dialog's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +25,11 @@ pub struct Help {
 
 /// What an action does while the help is on top.
 pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
-    let size = Rect::new(0, 0, model.size.0, model.size.1);
     let Some(Dialog::Help(Help { place: from, .. })) = model.dialogs.last() else { return Vec::new() };
     let count = lines(model, *from).len();
-    let rows = usize::from(place(crate::draw::body(size), count).height.saturating_sub(2)).max(1);
+    let rows =
+        usize::from(place(crate::draw::body_of(model.size, &model.alarms), count).height.saturating_sub(2))
+            .max(1);
     let last = count.saturating_sub(rows);
     let Some(Dialog::Help(help)) = model.dialogs.last_mut() else { return Vec::new() };
     match action {
@@ -53,7 +55,8 @@ pub fn lines(model: &Model, place: Place) -> Vec<(String, String)> {
             keymap::working_keys(binding, place).map(|key| key.to_string()).collect::<Vec<_>>().join(", ");
         lines.push((keys, binding.help.to_owned()));
         if let Some(why) = binding.needs.and_then(|operation| model.refusal(operation)) {
-            lines.push((String::new(), format!("not for you: {why}")));
+            let why = wrap(&format!("not for you: {why}"), TEXT);
+            lines.extend(why.into_iter().map(|text| (String::new(), text)));
         }
     }
     if matches!(place, Place::LookupPurpose | Place::LookupUsual) {

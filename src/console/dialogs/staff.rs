@@ -40,7 +40,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         model.dialogs.pop();
         return Vec::new();
     }
-    let place = place(model, crate::draw::body_of(model.size));
+    let place = place(model, crate::draw::body_of(model.size, &model.alarms));
     let count = lines(model, place.width.saturating_sub(4)).len();
     let last = count.saturating_sub(usize::from(place.height.saturating_sub(2)));
     let Some(Dialog::Staff(staff)) = model.dialogs.last_mut() else { return Vec::new() };

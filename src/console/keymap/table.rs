@@ -27,6 +27,11 @@ const TALKING: &[Place] = &[
     Place::LookupUsual,
     Place::LookupReason,
     Place::LookupWaiting,
+    Place::Cell,
+    Place::Bisect,
+    Place::Alarms,
+    Place::Alarm,
+    Place::AlarmReason,
     Place::Confirm,
     Place::Help,
     Place::Staff,
@@ -49,9 +54,35 @@ const EVERYWHERE: &[Place] = &[
     Place::LookupUsual,
     Place::LookupReason,
     Place::LookupWaiting,
+    Place::Cell,
+    Place::Bisect,
+    Place::Alarms,
+    Place::Alarm,
+    Place::AlarmReason,
     Place::Confirm,
     Place::Help,
     Place::Staff,
+];
+/// Where the alarms can be opened: somebody is signed in, and they are not open yet.
+const BESIDE_ALARMS: &[Place] = &[
+    Place::Overview,
+    Place::SearchField,
+    Place::Candidates,
+    Place::History,
+    Place::Record,
+    Place::EntryText,
+    Place::EntryChoice,
+    Place::EntryButton,
+    Place::Sending,
+    Place::Chain,
+    Place::Block,
+    Place::Transaction,
+    Place::LookupPurpose,
+    Place::LookupUsual,
+    Place::LookupReason,
+    Place::LookupWaiting,
+    Place::Cell,
+    Place::Bisect,
 ];
 const LISTS: &[Place] = &[
     Place::Overview,
@@ -63,6 +94,10 @@ const LISTS: &[Place] = &[
     Place::Transaction,
     Place::LookupPurpose,
     Place::LookupUsual,
+    Place::Cell,
+    Place::Bisect,
+    Place::Alarms,
+    Place::Alarm,
     Place::Help,
     Place::Staff,
 ];
@@ -70,6 +105,7 @@ const FORM: &[Place] = &[Place::EntryText, Place::EntryChoice, Place::EntryButto
 const LOOKUP_LISTS: &[Place] = &[Place::LookupPurpose, Place::LookupUsual];
 const LOOKUP: &[Place] = &[Place::LookupPurpose, Place::LookupUsual, Place::LookupReason];
 const CLOSABLE: &[Place] = &[Place::Help, Place::Staff];
+const ANSWERS: &[Place] = &[Place::Cell, Place::Bisect, Place::Alarm];
 const BACK: &[Place] = &[
     Place::SearchField,
     Place::Candidates,
@@ -119,12 +155,16 @@ pub static BINDINGS: &[Binding] = &[
     bind(&[Key::Enter], Action::Accept, &[Place::History], 1, "open", "Show all of this record and where it came from"),
     needs(bind(&[Key::Char('n')], Action::NewVisit, &[Place::History], 2, "new visit", "Write a visit, its prescription and receipt"), Operation::SubmitStorage),
     bind(&[Key::Char('r')], Action::FetchAgain, &[Place::History], 3, "fetch again", "Ask every branch again for this history"),
-    bind(&[Key::Char('r')], Action::FetchAgain, &[Place::Overview, Place::Chain], 3, "ask now", "Ask every branch now instead of in a second"),
+    bind(&[Key::Char('r')], Action::FetchAgain, &[Place::Overview, Place::Chain], 5, "ask now", "Ask every branch now, for what is shown too"),
     bind(&[Key::Right, Key::Char('j')], Action::Next, &[Place::Record], 2, "older", "Show the next older record"),
     bind(&[Key::Left, Key::Char('k')], Action::Previous, &[Place::Record], 3, "newer", "Show the next newer record"),
     // Chain, block and transaction.
-    bind(&[Key::Enter], Action::Accept, &[Place::Chain], 1, "open", "Show all of this block: roots, signers, transactions"),
-    needs(bind(&[Key::Tab, Key::Char('s')], Action::OtherChain, &[Place::Chain], 2, "other chain", "Show the side chain, or the main chain again"), Operation::ReadSideChain),
+    bind(&[Key::Enter], Action::Accept, &[Place::Chain], 1, "explain", "Say what this cell means, with both hashes"),
+    bind(&[Key::Left], Action::Left, &[Place::Chain], 0, "branch before", "Mark the branch to the left"),
+    bind(&[Key::Right], Action::Right, &[Place::Chain], 0, "branch after", "Mark the branch to the right"),
+    bind(&[Key::Char('o')], Action::OpenBlock, &[Place::Chain, Place::Cell], 2, "block", "Show all of this block: roots, signers, transactions"),
+    bind(&[Key::Char('b')], Action::Bisect, &[Place::Chain, Place::Cell], 3, "bisect", "Find the first block where this branch differs"),
+    needs(bind(&[Key::Tab, Key::Char('s')], Action::OtherChain, &[Place::Chain], 4, "other chain", "Show the side chain, or the main chain again"), Operation::ReadSideChain),
     bind(&[Key::Enter], Action::Accept, &[Place::Block], 1, "open", "Show all of the selected transaction"),
     bind(&[Key::Right, Key::Char('j')], Action::Next, &[Place::Block], 2, "older", "Show the block before this one"),
     bind(&[Key::Left, Key::Char('k')], Action::Previous, &[Place::Block], 3, "newer", "Show the block after this one"),
@@ -146,6 +186,14 @@ pub static BINDINGS: &[Binding] = &[
     bind(&[Key::Tab], Action::Next, LOOKUP, 7, "next part", "Go to the next part of the dialog"),
     bind(&[Key::Up], Action::Previous, &[Place::LookupReason], 0, "field before", "Go to the part before"),
     bind(&[Key::BackTab], Action::Previous, LOOKUP, 0, "field before", "Go to the part before"),
+    // Alarms.
+    bind(&[Key::Char('!'), Key::F(2)], Action::Alarms, BESIDE_ALARMS, 0, "alarms", "Show what was found out, and its evidence"),
+    bind(&[Key::Enter], Action::Accept, &[Place::Alarms], 1, "open", "Show this alarm in full words"),
+    needs(bind(&[Key::Char('x')], Action::CloseAlarm, &[Place::Alarm], 2, "close the alarm", "Close the alarm: asks for a reason"), Operation::CloseAlarm),
+    bind(&[Key::Enter], Action::Accept, &[Place::AlarmReason], 1, "close the alarm", "Close it for this reason, after one question"),
+    bind(&[Key::Esc], Action::Back, &[Place::AlarmReason], 2, "keep it open", "Go back without closing it"),
+    bind(&[Key::Esc, Key::Char('q'), Key::Char('!'), Key::F(2)], Action::Back, &[Place::Alarms], 2, "leave", "Leave the alarms"),
+    bind(&[Key::Enter, Key::Esc, Key::Char('q')], Action::Back, ANSWERS, 1, "leave", "Leave this page"),
     // Questions and answers.
     bind(&[Key::Char('y')], Action::Yes, &[Place::Confirm], 1, "yes", "Do it"),
     bind(&[Key::Char('n'), Key::Esc], Action::No, &[Place::Confirm], 2, "no", "Go back without doing it"),

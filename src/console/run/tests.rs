@@ -47,6 +47,7 @@ fn start() -> Start {
         genesis: "genesis".into(),
         memory: None,
         state: "state".into(),
+        memory: None,
         urls: Default::default(),
         deadline_ms: 1_000,
     };
@@ -57,6 +58,7 @@ fn start() -> Start {
         passphrase_hint: None,
         prefilled_passphrase: Some(SecretBytes::new(b"prefilled".to_vec())),
         idle_lock_s: 300,
+        bell: true,
         clock: Arc::new(FixedClock(AtomicU64::new(1_772_366_520))),
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     asked, data,
     data::{NOW_S, hostile_text, patient_id},
-    overview, press,
+    overview, press, strip,
 };
 use crate::{
     effects::Effect,
@@ -50,7 +50,7 @@ pub(super) fn model(name: &str) -> Option<Model> {
         "block" => block(Role::Ward, Chain::Main, whole(main_transactions())),
         "block-asking" => {
             let mut model = chain(Role::Ward, data::overview_well());
-            press(&mut model, Key::Enter);
+            press(&mut model, Key::Char('o'));
             model
         }
         "block-alarm" => {
@@ -82,20 +82,22 @@ pub(super) fn model(name: &str) -> Option<Model> {
 /// The chain's screen after the branches answered this and gave their blocks.
 pub(crate) fn chain(role: Role, known: Overview) -> Model {
     let mut model = overview(role, known.clone());
+    update(&mut model, Message::Watched(Box::new(strip::watched(&known))));
     let effects = press(&mut model, Key::Char('3'));
     answer(&mut model, effects);
-    if let Some(ticket) = model.overview.asking {
-        let effects = update(&mut model, Message::Refreshed(ticket, Box::new(known)));
-        answer(&mut model, effects);
-    }
+    let effects = update(&mut model, Message::Watched(Box::new(strip::watched(&known))));
+    answer(&mut model, effects);
     model
 }
 
-/// Gives the blocks that were asked for.
+/// Gives the blocks that were asked for; the branches have nothing for heights that they are asked for.
 pub(crate) fn answer(model: &mut Model, effects: Vec<Effect>) {
     for effect in effects {
         if let Effect::FetchBlocks { ticket, heights, .. } = effect {
             let more = update(model, Message::Blocks(ticket, Ok(lines(heights))));
+            answer(model, more);
+        } else if let Effect::CheckStrip { ticket, .. } = effect {
+            let more = update(model, Message::Checked(ticket, Vec::new()));
             answer(model, more);
         }
     }
@@ -113,7 +115,7 @@ pub(crate) fn opened(role: Role, detail: BlockDetail) -> Model {
         answer(&mut model, effects);
     }
     press(&mut model, Key::Down);
-    let effects = press(&mut model, Key::Enter);
+    let effects = press(&mut model, Key::Char('o'));
     let height = effects.iter().find_map(|effect| match effect {
         Effect::FetchBlock { height, .. } => Some(*height),
         _ => None,
@@ -155,7 +157,7 @@ fn empty() -> Overview {
     overview
 }
 
-fn digest_of(height: u64) -> Digest {
+pub(super) fn digest_of(height: u64) -> Digest {
     // The heads that the overview shows.
     match height {
         1204 => Digest::of(b"main head"),

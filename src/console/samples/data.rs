@@ -1,8 +1,8 @@
 //! The made-up data of the samples. Nobody in it exists.
 
 use wardline_client::{
-    AnswerState, BranchAnswer, BranchView, BranchWord, Candidate, FinalLookup, Head, History, Overview, Row,
-    RowState, SearchOutcome, Wholeness,
+    AnswerState, BranchAnswer, BranchView, BranchWord, Candidate, Check, FinalLookup, Head, History,
+    Overview, RecordVerdict, Row, RowState, SearchOutcome, Wholeness,
 };
 use wardline_crypto::Digest;
 use wardline_ledger::{LookupId, PatientId, RecordId, StaffId};
@@ -258,6 +258,7 @@ fn row(number: u8, branch: u16, state: RowState, record: Record) -> Row {
         branch_name: name.into(),
         kind: Some(record.kind()),
         state,
+        verdict: verdict(state),
         opened: opened.then_some(record),
         pointer: agreed.then(|| Digest::of(&[number])),
         version: agreed.then_some(1),
@@ -265,6 +266,54 @@ fn row(number: u8, branch: u16, state: RowState, record: Record) -> Row {
         main_height: agreed.then(|| 1190 - 13 * u64::from(number)),
         opened_from: opened.then_some(branch),
         notes: Vec::new(),
+    }
+}
+
+/// The checks as the client makes them where a record is in this state, its list proven whole.
+fn verdict(state: RowState) -> RecordVerdict {
+    let whole = RecordVerdict {
+        pointer: Check::Holds,
+        ciphertext: Check::Holds,
+        opened: Check::Holds,
+        history: Check::Holds,
+    };
+    let cannot = |why: &str| Check::CannotBe(why.to_owned());
+    match state {
+        // Altered at one branch, and opened from another's copy.
+        RowState::Verified | RowState::Altered => whole,
+        RowState::Withheld => {
+            let opened = cannot("North withholds the key: the patient denied this purpose");
+            RecordVerdict { opened, ..whole }
+        }
+        RowState::Unreachable => {
+            let ciphertext = cannot("no branch that answers gave it");
+            RecordVerdict { ciphertext, opened: Check::NotChecked, ..whole }
+        }
+        RowState::Lost => {
+            let ciphertext = cannot("every branch answers that it does not have it");
+            RecordVerdict { ciphertext, opened: Check::NotChecked, ..whole }
+        }
+        RowState::Damaged => {
+            let opened = Check::Fails("the sealed record does not open with the released key".to_owned());
+            RecordVerdict { opened, ..whole }
+        }
+        RowState::Mismatch => {
+            let pointer = Check::Fails("linked at North, and the main chain has it from East".to_owned());
+            RecordVerdict { pointer, ..whole }
+        }
+        RowState::NotAgreed => RecordVerdict {
+            pointer: cannot("the main chain does not have it yet"),
+            history: Check::Holds,
+            ..RecordVerdict::default()
+        },
+    }
+}
+
+fn not_whole(history: &mut History) {
+    if let Wholeness::NotProven { reason } = &history.whole {
+        for row in &mut history.rows {
+            row.verdict.history = Check::Fails(reason.clone());
+        }
     }
 }
 
@@ -370,7 +419,7 @@ pub fn history_with_faults() -> History {
         RowState::Verified,
     ];
     for (row, state) in history.rows.iter_mut().zip(states) {
-        row.state = state;
+        (row.state, row.verdict) = (state, verdict(state));
         match state {
             RowState::Verified => {}
             RowState::Altered => {
@@ -393,6 +442,14 @@ pub fn history_with_faults() -> History {
     history.rows.sort_by_key(|row| row.opened.is_some());
     history.whole = Wholeness::NotProven { reason: "the side chain could not be read at 3381".into() };
     history.branches = south_silent(9);
+    not_whole(&mut history);
+    history
+}
+
+/// A history before any check of it was made.
+pub fn history_not_checked() -> History {
+    let mut history = history();
+    history.rows.iter_mut().for_each(|row| row.verdict = RecordVerdict::default());
     history
 }
 
@@ -403,10 +460,11 @@ pub fn history_not_proven() -> History {
     history.whole =
         Wholeness::NotProven { reason: "the two chains name different branches for 1 of the records".into() };
     if let Some(row) = history.rows.first_mut() {
-        row.state = RowState::Mismatch;
+        (row.state, row.verdict) = (RowState::Mismatch, verdict(RowState::Mismatch));
         row.version = Some(2);
         row.notes.push("linked at North, and the main chain has it from East".into());
     }
+    not_whole(&mut history);
     history
 }
 

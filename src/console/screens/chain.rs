@@ -1,23 +1,29 @@
-//! Chain: the verified blocks of one chain, newest first, live; a block and a transaction have pages of their own.
+//! Chain: the verification strip of one chain, block by branch, newest first, live; a cell has its words, a block and a
+//! transaction have pages of their own.
 //!
 //! The list reaches from the newest verified block down to the genesis, and only the part on the screen is fetched. It
 //! must not show a block that the client did not verify, nor a signature that was not checked.
 
 pub mod block;
 mod draw;
+pub mod strip;
 pub mod transaction;
 
 use crate::{
+    dialogs::cell::Cell,
     effects::Effect,
     message::{Action, Outcome, Ticket},
-    model::{Model, Pending, Screen},
+    model::{Dialog, Model, Pending, Screen},
     theme::Tone,
 };
 use block::OpenBlock;
 use draw::rows;
-use std::{collections::BTreeMap, ops::RangeInclusive};
-use wardline_client::{BlockLine, Certified, Head};
-use wardline_ledger::Chain;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
+use wardline_client::{BlockLine, Certified, Head, StripBranch, StripRow, StripView};
+use wardline_ledger::{Chain, StateWord};
 use wardline_policy::Operation;
 
 pub use draw::draw;
@@ -53,6 +59,20 @@ pub struct Blocks {
     pub pending: Option<Pending>,
     /// Why the last question for blocks failed.
     pub error: Option<String>,
+    /// The strip's branches, in the order of its cells.
+    pub branches: Vec<StripBranch>,
+    /// The strip's rows, by height.
+    pub rows: BTreeMap<u64, StripRow>,
+    /// The strip's verified head, and the word that stands for its state.
+    pub word: Option<(Head, StateWord)>,
+    /// Whether a quorum says that no newer block is final.
+    pub newest: bool,
+    /// The marked branch.
+    pub column: usize,
+    /// All branches are being asked for heights that some were not asked for.
+    pub checking: Option<Ticket>,
+    /// Heights that were asked for in this way; a second time when the person wants it.
+    pub checked: BTreeSet<u64>,
 }
 
 impl Default for ChainScreen {
@@ -71,7 +91,12 @@ impl Default for ChainScreen {
 impl ChainScreen {
     /// The list of the chain that is shown.
     pub fn blocks(&self) -> &Blocks {
-        match self.chain {
+        self.of(self.chain)
+    }
+
+    /// The list of a chain.
+    pub fn of(&self, chain: Chain) -> &Blocks {
+        match chain {
             Chain::Main => &self.main,
             Chain::Side => &self.side,
         }
@@ -85,14 +110,15 @@ impl ChainScreen {
     }
 }
 
-/// Shows the screen at the newest block, and asks the branches at once.
+/// Shows the screen at the newest block; asks the branches at once, where no streams tell.
 pub fn open(model: &mut Model) -> Vec<Effect> {
     if !model.screen.is_chain() {
-        (model.chain.from, model.chain.asked) = (model.screen, false);
+        (model.chain.from, model.chain.asked) = (model.screen, model.overview.streams);
     }
     model.screen = Screen::Chain;
-    model.chain.blocks_mut().selected = None;
-    let mut effects = super::overview::ask(model);
+    let blocks = model.chain.blocks_mut();
+    (blocks.selected, blocks.checked) = (None, BTreeSet::new());
+    let mut effects = if model.overview.streams { Vec::new() } else { super::overview::ask(model) };
     effects.extend(want(model));
     effects
 }
@@ -106,8 +132,23 @@ fn head(model: &Model) -> Option<Head> {
     }
 }
 
-fn selected(model: &Model, head: u64) -> u64 {
-    model.chain.blocks().selected.unwrap_or(head).min(head)
+/// How far the list reaches.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// The newest verified block.
+    head: u64,
+    /// The newest block that the strip speaks of, verified or not.
+    top: u64,
+}
+
+fn bounds(model: &Model) -> Option<Bounds> {
+    let head = head(model)?.height;
+    let newest = model.chain.blocks().rows.last_key_value().map_or(head, |(height, _)| *height);
+    Some(Bounds { head, top: newest.max(head) })
+}
+
+fn selected(model: &Model, top: u64) -> u64 {
+    model.chain.blocks().selected.unwrap_or(top).min(top)
 }
 
 /// The heights on the screen. Near the newest block they move up with it; farther down they stand still.
@@ -120,13 +161,31 @@ fn window(head: u64, selected: u64, rows: u64) -> RangeInclusive<u64> {
     }
 }
 
-/// Fetches the blocks on the screen that are not there, and a page below them.
+/// Fetches what is not there of what is on the screen: blocks, and what the branches have for them.
 fn want(model: &mut Model) -> Vec<Effect> {
-    let Some(Head { height: head, .. }) = head(model) else { return Vec::new() };
-    let rows = rows(model.size);
-    let shown = window(head, selected(model, head), rows);
+    let mut effects = want_blocks(model);
+    effects.extend(want_cells(model));
+    effects
+}
+
+/// Asks every branch for the blocks on the screen that some branch was not asked for. Each once, while the screen is
+/// open: a branch that has nothing to say must not be asked for ever.
+fn want_cells(model: &mut Model) -> Option<Effect> {
+    let (low, high) = strip::unchecked(model).filter(|_| model.chain.blocks().checking.is_none())?;
+    let (ticket, chain) = (model.ticket(), model.chain.chain);
+    let blocks = model.chain.blocks_mut();
+    blocks.checking = Some(ticket);
+    blocks.checked.extend(low..=high);
+    Some(Effect::CheckStrip { ticket, chain, heights: low..=high })
+}
+
+/// Fetches the blocks on the screen that are not there, and a page below them.
+fn want_blocks(model: &mut Model) -> Vec<Effect> {
+    let Some(Bounds { head, top }) = bounds(model) else { return Vec::new() };
+    let rows = rows(model.size, &model.alarms);
+    let shown = window(top, selected(model, top), rows);
     let blocks = model.chain.blocks();
-    let missing = |height: &u64| !blocks.lines.contains_key(height);
+    let missing = |height: &u64| *height <= head && !blocks.lines.contains_key(height);
     let below = shown.start().saturating_sub(rows);
     let high = shown.clone().rev().find(missing);
     let (Some(high), None) = (high, blocks.pending) else { return Vec::new() };
@@ -136,17 +195,54 @@ fn want(model: &mut Model) -> Vec<Effect> {
     vec![Effect::FetchBlocks { ticket: pending.ticket, chain, heights: low..=high }]
 }
 
+/// The strips as they are now. What a reader looks at stays where it is; rows below what came are kept.
+pub fn watched(model: &mut Model, main: StripView, side: Option<StripView>) {
+    take(&mut model.chain.main, main);
+    if let Some(side) = side {
+        take(&mut model.chain.side, side);
+    }
+}
+
+fn take(blocks: &mut Blocks, strip: StripView) {
+    let marked = blocks.branches.get(blocks.column()).map(|branch| branch.id);
+    let ids = |branches: &[StripBranch]| branches.iter().map(|branch| branch.id).collect::<Vec<_>>();
+    if ids(&blocks.branches) != ids(&strip.branches) {
+        blocks.rows.clear();
+        blocks.checked.clear();
+    }
+    let place = strip.branches.iter().position(|branch| Some(branch.id) == marked);
+    blocks.column = place.unwrap_or(0);
+    (blocks.branches, blocks.newest) = (strip.branches, strip.newest);
+    blocks.word = strip.head.zip(strip.state_word);
+    blocks.rows.extend(strip.rows.into_iter().map(|row| (row.height, row)));
+    prune(blocks);
+}
+
+/// Every branch was asked for some heights.
+pub fn checked(model: &mut Model, ticket: Ticket, rows: Vec<StripRow>) -> Vec<Effect> {
+    let screen = &mut model.chain;
+    let asked = |blocks: &&mut Blocks| blocks.checking == Some(ticket);
+    let Some(blocks) = [&mut screen.main, &mut screen.side].into_iter().find(asked) else {
+        return Vec::new();
+    };
+    blocks.checking = None;
+    let fits = |row: &StripRow| row.cells.len() == blocks.branches.len();
+    blocks.rows.extend(rows.into_iter().filter(fits).map(|row| (row.height, row)));
+    prune(blocks);
+    if model.screen == Screen::Chain { want(model) } else { Vec::new() }
+}
+
 /// The branches answered where they stand: new blocks are fetched while the screen is shown. The selection stays on
 /// its block.
 pub fn follow(model: &mut Model) -> Vec<Effect> {
-    let Some(Head { height: head, .. }) = head(model).filter(|_| model.screen.is_chain()) else {
+    let Some(Bounds { head, top }) = bounds(model).filter(|_| model.screen.is_chain()) else {
         return Vec::new();
     };
-    model.chain.asked |= model.overview.asking.is_none();
+    model.chain.asked |= model.overview.streams || model.overview.asking.is_none();
     let asked = model.chain.asked;
     let blocks = model.chain.blocks_mut();
     if asked {
-        blocks.selected.get_or_insert(head);
+        blocks.selected.get_or_insert(top);
     }
     // What had no certificate while it was the newest may have one by now, or a later block that has.
     blocks.lines.retain(|height, line| *height == head || line.certified != Certified::Before);
@@ -177,7 +273,15 @@ pub fn fetched(model: &mut Model, ticket: Ticket, outcome: Outcome<Vec<BlockLine
     }
 }
 
+/// Rows go with their blocks; whoever looks far down keeps what is looked at.
 fn prune(blocks: &mut Blocks) {
+    let at = blocks.selected.or_else(|| blocks.rows.last_key_value().map(|(height, _)| *height)).unwrap_or(0);
+    while blocks.rows.len() > KEPT {
+        let ends = (blocks.rows.first_key_value(), blocks.rows.last_key_value());
+        let (Some((&low, _)), Some((&high, _))) = ends else { return };
+        let gone = if at.abs_diff(low) > at.abs_diff(high) { low } else { high };
+        blocks.rows.remove(&gone);
+    }
     while blocks.lines.len() > KEPT {
         let ends = (blocks.lines.first_key_value(), blocks.lines.last_key_value());
         let (Some((&low, _)), Some((&high, _))) = ends else { return };
@@ -195,23 +299,55 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Back => return back(model),
         Action::OtherChain => return switch(model),
-        Action::FetchAgain => return super::overview::ask(model),
+        Action::FetchAgain => return ask_again(model),
+        Action::OpenBlock => return open_block(model),
+        Action::Bisect => return crate::dialogs::bisect::open(model),
+        Action::Left | Action::Right => {
+            let blocks = model.chain.blocks_mut();
+            let by = if action == Action::Left { -1 } else { 1 };
+            blocks.column = crate::widgets::table::moved(blocks.column(), blocks.branches.len(), by);
+            return Vec::new();
+        }
+        Action::Accept if strip::marked(model).is_some() => {
+            model.dialogs.push(Dialog::Cell(Cell::default()));
+            return Vec::new();
+        }
         _ => {}
     }
-    let Some(Head { height: head, .. }) = head(model) else { return Vec::new() };
-    let (at, rows) = (selected(model, head), rows(model.size));
+    let Some(Bounds { top, .. }) = bounds(model) else { return Vec::new() };
+    let (at, rows) = (selected(model, top), rows(model.size, &model.alarms));
     let to = match action {
         Action::Up => at.saturating_add(1),
         Action::Down => at.saturating_sub(1),
         Action::PageUp => at.saturating_add(rows),
         Action::PageDown => at.saturating_sub(rows),
-        Action::First => head,
+        Action::First => top,
         Action::Last => 0,
-        Action::Accept => return block::open(model, at),
+        Action::Accept => return open_block(model),
         _ => return Vec::new(),
     };
-    model.chain.blocks_mut().selected = Some(to.min(head));
+    model.chain.blocks_mut().selected = Some(to.min(top));
     want(model)
+}
+
+/// The page of the marked block. One that is not verified has none.
+pub fn open_block(model: &mut Model) -> Vec<Effect> {
+    let Some(Bounds { head, top }) = bounds(model) else { return Vec::new() };
+    let at = selected(model, top);
+    if at > head {
+        let text = format!("Block {at} is not verified yet: nothing of it can be shown.");
+        model.say(Tone::Warning, text);
+        return Vec::new();
+    }
+    block::open(model, at)
+}
+
+/// Every branch is asked where it stands, and for what is on the screen once more.
+fn ask_again(model: &mut Model) -> Vec<Effect> {
+    model.chain.blocks_mut().checked.clear();
+    let mut effects = super::overview::ask(model);
+    effects.extend(want(model));
+    effects
 }
 
 /// To where the screen was opened from, as far as that is still there.

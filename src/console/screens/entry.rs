@@ -250,9 +250,16 @@ fn unproven(model: &Model) -> Option<String> {
     }
 }
 
+/// Why nothing can be written here now, before anybody types for nothing.
+pub(super) fn stopped(model: &Model) -> Option<String> {
+    let who = model.who.as_ref()?;
+    let why = model.alarms.stopped(who.branch)?;
+    Some(format!("{why}. What you type is kept here; it can be sent when the alarm is closed."))
+}
+
 /// Checks the form; shows what will be sealed, where, on which assent, and asks.
 fn review(model: &mut Model) {
-    if let Some(why) = unproven(model) {
+    if let Some(why) = stopped(model).or_else(|| unproven(model)) {
         return model.say(Tone::Bad, why);
     }
     let Some(entry) = &mut model.entry else { return };
@@ -297,7 +304,7 @@ fn review(model: &mut Model) {
 
 /// Sends what the form makes; asked and answered before.
 pub fn send(model: &mut Model) -> Vec<Effect> {
-    if let Some(why) = unproven(model) {
+    if let Some(why) = stopped(model).or_else(|| unproven(model)) {
         model.say(Tone::Bad, why);
         return Vec::new();
     }

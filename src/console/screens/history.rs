@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use ratatui::layout::Rect;
-use wardline_client::{FinalLookup, History, Row, RowState, Wholeness};
+use wardline_client::{Check, FinalLookup, History, Row, RowState, Wholeness};
 use wardline_ledger::{PatientId, RecordId};
 use wardline_policy::{Operation, RecordKind};
 use wardline_record::{Identity, Record};
@@ -144,7 +144,7 @@ pub fn fetched(model: &mut Model, ticket: Ticket, outcome: Outcome<Box<History>>
 /// What an action does here.
 pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     let Some(screen) = &mut model.history else { return Vec::new() };
-    let rows = page(list_area(screen, crate::draw::body_of(model.size)), 0).1;
+    let rows = page(list_area(screen, crate::draw::body_of(model.size, &model.alarms)), 0).1;
     let rows = isize::try_from(rows).unwrap_or(1);
     let by = match action {
         Action::Up => -1,
@@ -286,7 +286,7 @@ fn cells(row: &Row) -> Vec<Cell> {
     let mut cells: Vec<Cell> = [date, branch, kind, doctor].map(|text| (text, Tone::Plain)).into();
     let withdrawn = record.is_some_and(Record::is_withdrawn);
     cells.push((summary, if withdrawn { Tone::Bad } else { Tone::Plain }));
-    cells.push((row.state.text().into(), tone(row.state)));
+    cells.push((row.word().into(), row_tone(row)));
     cells
 }
 
@@ -314,7 +314,7 @@ pub fn kind_word(kind: RecordKind) -> &'static str {
 }
 
 /// How a state is meant.
-pub fn tone(state: RowState) -> Tone {
+fn tone(state: RowState) -> Tone {
     match state {
         RowState::Verified => Tone::Good,
         RowState::Withheld | RowState::NotAgreed | RowState::Unreachable => Tone::Warning,
@@ -322,8 +322,26 @@ pub fn tone(state: RowState) -> Tone {
     }
 }
 
+/// How a record's one word is meant.
+pub fn row_tone(row: &Row) -> Tone {
+    match row.state {
+        RowState::Verified if !row.is_verified() => Tone::Warning,
+        state => tone(state),
+    }
+}
+
+/// What a record's one word means for the reader.
+pub fn row_meaning(row: &Row) -> &'static str {
+    match (row.state, &row.verdict.history) {
+        (RowState::Verified, _) if row.is_verified() => meaning(row.state),
+        (RowState::Verified, Check::Fails(_)) => "it is as agreed, its list is not proven whole",
+        (RowState::Verified, _) => "not every check of it was made",
+        (state, _) => meaning(state),
+    }
+}
+
 /// What a state means for the reader.
-pub fn meaning(state: RowState) -> &'static str {
+fn meaning(state: RowState) -> &'static str {
     match state {
         RowState::Verified => "agreed on the main chain, unchanged",
         RowState::Altered => "a branch gave other bytes than the agreed ones",
@@ -341,12 +359,12 @@ fn draw_detail(canvas: &mut Canvas<'_>, area: Rect, selected: &Row, at: usize, c
     let line = canvas.write_right(row(area, 0), &position, Tone::Quiet);
     let summary = selected.opened.as_ref().map_or_else(String::new, |record| in_full(record, selected));
     let mut texts = Vec::new();
-    if selected.state != RowState::Verified {
-        texts.push(format!("{}: {}", selected.state.text(), meaning(selected.state)));
+    if !selected.is_verified() {
+        texts.push(format!("{}: {}", selected.word(), row_meaning(selected)));
     }
     texts.extend(selected.notes.iter().cloned());
     let text = texts.join(". ");
-    let tone = tone(selected.state);
+    let tone = row_tone(selected);
     if summary.is_empty() {
         let lines = wrap(&text, line.width);
         canvas.write(line, lines.first().map_or("", String::as_str), tone);

@@ -1,4 +1,4 @@
-//! Overview: every branch held against the verified chains, live.
+//! Overview: every branch held against the verified chains, live, and the words of their states.
 //!
 //! It must not call anything verified that the client did not verify in this run.
 
@@ -9,15 +9,18 @@ use crate::{
     theme::Tone,
     when::{age, date_time, round_trip},
     widgets::{
-        canvas::{Canvas, below, indent, row, wrap},
+        canvas::{Canvas, below, indent, row, width, wrap},
         table::{Cell, Column, moved, page, table},
     },
 };
 use ratatui::layout::Rect;
-use wardline_client::{BranchView, BranchWord, Head, Overview};
+use wardline_client::{BranchView, BranchWord, Head, Overview, StripView};
+use wardline_ledger::Chain;
 
-/// Seconds between two questions while the screen is shown.
+/// Seconds between two questions while the screen is shown and no streams tell what moves.
 const REFRESH_S: u64 = 1;
+/// The same while they do: round trips and what waits at a branch are not in the streams.
+const REST_S: u64 = 30;
 /// Lines under the table for the selected branch.
 const DETAIL_LINES: u16 = 5;
 
@@ -44,6 +47,8 @@ pub struct OverviewScreen {
     pub asking: Option<Ticket>,
     /// When to ask next, Unix seconds.
     pub next_s: u64,
+    /// Whether the streams run, so that what moves comes by itself.
+    pub streams: bool,
 }
 
 /// Shows the screen and asks at once.
@@ -72,9 +77,51 @@ pub fn refreshed(model: &mut Model, ticket: Ticket, known: Overview) {
     if model.overview.asking == Some(ticket) {
         if !known.asking {
             model.overview.asking = None;
-            model.overview.next_s = model.now_s + REFRESH_S;
+            model.overview.next_s = model.now_s + if model.overview.streams { REST_S } else { REFRESH_S };
         }
         model.overview.known = Some(known);
+    }
+}
+
+/// The streams brought something: it is newer than what the branches last answered when they were asked.
+pub fn watched(model: &mut Model, mut known: Overview, main: &StripView, side: Option<&StripView>) {
+    let first = !model.overview.streams;
+    model.overview.streams = true;
+    if first {
+        model.overview.next_s = model.now_s + REST_S;
+    }
+    if let Some(head) = main.head {
+        known.main = head;
+    }
+    known.side = side.and_then(|side| side.head).or(known.side);
+    for view in &mut known.branches {
+        let of = |strip: &StripView| strip.branches.iter().find(|branch| branch.id == view.id).cloned();
+        let (main, side) = (of(main), side.and_then(of));
+        view.main_height = main.as_ref().and_then(|branch| branch.height).or(view.main_height);
+        view.side_height = side.as_ref().and_then(|branch| branch.height).or(view.side_height);
+        let behind = main.iter().chain(&side).map(|branch| branch.behind).max();
+        view.behind = behind.unwrap_or(view.behind);
+        // The graver of the two chains' words, where the streams have one.
+        let told = main.into_iter().chain(side).filter(|branch| gravity(branch.word) > 0);
+        if let Some(branch) = told.max_by_key(|branch| gravity(branch.word)) {
+            (view.word, view.detail) = (branch.word, branch.detail);
+        }
+    }
+    model.overview.known = Some(known);
+}
+
+/// How grave a word is: what was not asked says nothing.
+const fn gravity(word: BranchWord) -> u8 {
+    match word {
+        BranchWord::NotAsked | BranchWord::Asking => 0,
+        BranchWord::Verified => 1,
+        BranchWord::Behind => 2,
+        BranchWord::Silent => 3,
+        BranchWord::Refused => 4,
+        BranchWord::Invalid => 5,
+        BranchWord::Conflict => 6,
+        BranchWord::RolledBack => 7,
+        BranchWord::Forked => 8,
     }
 }
 
@@ -82,7 +129,7 @@ pub fn refreshed(model: &mut Model, ticket: Ticket, known: Overview) {
 pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     let count = model.overview.known.as_ref().map_or(0, |known| known.branches.len());
     let warned = model.overview.known.as_ref().is_some_and(|known| known.warning.is_some());
-    let area = table_area(crate::draw::body_of(model.size), warned);
+    let area = table_area(crate::draw::body_of(model.size, &model.alarms), warned);
     let rows = isize::try_from(page(area, 0).1).unwrap_or(1);
     let by = match action {
         Action::Up => -1,
@@ -122,13 +169,18 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     let warned = known.warning.is_some();
     let (_, under) = margins(area, warned);
     let heads = if under > 0 {
-        canvas.write(indent(row(area, 1), 1), "Verified by this console", Tone::Strong);
+        let rest = canvas.write(indent(row(area, 1), 1), "Verified by this console", Tone::Strong);
+        if !model.chain.main.branches.is_empty() {
+            let uses = "; state words: read them to the other terminal by telephone";
+            let short = "; state words: compare by telephone";
+            canvas.write(rest, if width(uses) <= rest.width { uses } else { short }, Tone::Plain);
+        }
         indent(below(area, 2), 1)
     } else {
         indent(area, 1)
     };
-    draw_head(model, canvas, row(heads, 0), "Main chain", Some(&known.main));
-    draw_head(model, canvas, row(heads, 1), "Side chain", known.side.as_ref());
+    draw_head(model, canvas, row(heads, 0), Chain::Main, Some(&known.main));
+    draw_head(model, canvas, row(heads, 1), Chain::Side, known.side.as_ref());
     if let Some(warning) = &known.warning {
         canvas.write(row(heads, 2), warning, Tone::Warning);
     }
@@ -148,13 +200,25 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-fn draw_head(model: &Model, canvas: &mut Canvas<'_>, line: Rect, chain: &str, head: Option<&Head>) {
-    let rest = indent(canvas.write(line, chain, Tone::Plain), 2);
+fn draw_head(model: &Model, canvas: &mut Canvas<'_>, line: Rect, chain: Chain, head: Option<&Head>) {
+    let name = match chain {
+        Chain::Main => "Main chain",
+        Chain::Side => "Side chain",
+    };
+    let rest = indent(canvas.write(line, name, Tone::Plain), 2);
     match head {
         Some(head) => {
             let rest = canvas.write(rest, &format!("{:>9}  ", head.height), Tone::Strong);
-            let rest = canvas.write(rest, &format!("{}  ", head.digest.short()), Tone::Plain);
-            canvas.write(rest, &format!("block of {}", date_time(head.time_s, &model.zone)), Tone::Quiet);
+            let word = model.chain.of(chain).word.as_ref().filter(|(of, _)| of == head);
+            let word = word.map_or_else(String::new, |(_, word)| format!("{word}  "));
+            let digest = format!("{}  ", head.digest.short());
+            // A word that is cut cannot be compared: the digest gives way to it.
+            let both = width(&digest).saturating_add(width(&word)) <= rest.width;
+            let rest = if both || word.is_empty() { canvas.write(rest, &digest, Tone::Plain) } else { rest };
+            let rest = canvas.write(rest, &word, Tone::Strong);
+            let time = date_time(head.time_s, &model.zone);
+            let text = format!("block of {time}");
+            canvas.write(rest, if width(&text) <= rest.width { &text } else { &time }, Tone::Quiet);
         }
         None => {
             canvas.write(rest, "kept from this branch: it is not a trusted branch", Tone::Quiet);

@@ -117,7 +117,8 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
 pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     let patients = &mut model.patients;
     let count = patients.candidates().len();
-    let rows = isize::try_from(page(list_area(crate::draw::body_of(model.size)), 0).1).unwrap_or(1);
+    let rows =
+        isize::try_from(page(list_area(crate::draw::body_of(model.size, &model.alarms)), 0).1).unwrap_or(1);
     let by = match action {
         Action::Accept if patients.focus == Focus::Field => return search(model),
         Action::Accept => return look_up(model),

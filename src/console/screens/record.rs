@@ -5,10 +5,10 @@
 
 mod provenance;
 
-use super::history::{HistoryScreen, kind_word, meaning, tone};
+use super::history::{HistoryScreen, kind_word, row_meaning, row_tone};
 use crate::{
     effects::Effect,
-    message::Action,
+    message::{Action, Outcome, Ticket},
     model::{Model, Screen},
     theme::Tone,
     widgets::{
@@ -18,7 +18,8 @@ use crate::{
     },
 };
 use ratatui::layout::Rect;
-use wardline_client::{History, Row, RowState};
+use std::collections::BTreeMap;
+use wardline_client::{CustodyReceipts, History, Row};
 use wardline_crypto::Digest;
 use wardline_ledger::RecordId;
 use wardline_record::{
@@ -33,6 +34,10 @@ pub struct RecordScreen {
     /// First line that is shown.
     pub scroll: usize,
     shown: Option<Shown>,
+    /// Who signed that they hold the records that were opened.
+    custody: BTreeMap<RecordId, Outcome<CustodyReceipts>>,
+    /// Whose receipts are being fetched.
+    asking: Option<(Ticket, RecordId)>,
 }
 
 /// A record's page, laid out.
@@ -48,18 +53,46 @@ impl RecordScreen {
     /// Forgets the page: the records were fetched again, and what is to be said of this one may have changed.
     pub fn forget(&mut self) {
         self.shown = None;
+        // A new version has other receipts; why some were not had may have changed too.
+        self.custody.clear();
     }
 }
 
-/// Lays the open record out, if it is not; forgets it when none is open.
-pub fn prepare(model: &mut Model) {
+/// Lays the open record out, if it is not, and asks who holds it; forgets it when none is open.
+pub fn prepare(model: &mut Model) -> Vec<Effect> {
+    lay_out(model);
+    want_custody(model)
+}
+
+/// Asks once for the receipts of the record that is open. Who has moved on to another waits for that one.
+fn want_custody(model: &mut Model) -> Vec<Effect> {
+    let open = model.history.as_ref().filter(|_| model.screen == Screen::Record).and_then(open_row);
+    let stored = open.and_then(|(row, _)| Some((row.record, row.pointer?, row.main_height?)));
+    let Some((record, pointer, height)) = stored else { return Vec::new() };
+    let asked = model.record.asking.is_some_and(|(_, of)| of == record);
+    if asked || model.record.custody.contains_key(&record) {
+        return Vec::new();
+    }
+    let ticket = model.ticket();
+    let before = model.record.asking.replace((ticket, record)).map(|(ticket, _)| Effect::Cancel(ticket));
+    before.into_iter().chain([Effect::FetchCustody { ticket, record, pointer, height }]).collect()
+}
+
+/// Who signed that they hold a record is known, or why it is not.
+pub fn custody(model: &mut Model, ticket: Ticket, outcome: Outcome<CustodyReceipts>) {
+    if let Some((_, record)) = model.record.asking.take_if(|(asked, _)| *asked == ticket) {
+        model.record.custody.insert(record, outcome);
+    }
+}
+
+fn lay_out(model: &mut Model) {
     let Some((open, _)) =
         model.history.as_ref().filter(|_| model.screen == Screen::Record).and_then(open_row)
     else {
         model.record.forget();
         return;
     };
-    let columns = text_area(crate::draw::body_of(model.size)).width;
+    let columns = text_area(crate::draw::body_of(model.size, &model.alarms)).width;
     let before = model.record.shown.take().filter(|shown| shown.record == open.record);
     model.record.shown = Some(match before {
         Some(shown) if shown.columns == columns => shown,
@@ -73,7 +106,7 @@ pub fn prepare(model: &mut Model) {
 
 /// What an action does here.
 pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
-    let area = text_area(crate::draw::body_of(model.size));
+    let area = text_area(crate::draw::body_of(model.size, &model.alarms));
     let rows = usize::from(area.height).max(1);
     let open = model.history.as_ref().and_then(open_row);
     let count = open.map_or(0, |(row, history)| lines(model, row, history, area.width).len());
@@ -149,9 +182,9 @@ fn draw_head(canvas: &mut Canvas<'_>, mut head: Rect, open: &Row, position: Opti
     }
     let kind = open.kind.map_or("record of unknown kind", kind_word);
     let kept = if provenance::is_place_known(open) { "at" } else { "kept at" };
-    let rest = canvas.write(head, open.state.text(), tone(open.state));
+    let rest = canvas.write(head, open.word(), row_tone(open));
     let rest = canvas.write(indent(rest, 1), &format!("{kind} {kept} {}", open.branch_name), Tone::Strong);
-    canvas.write(rest, &format!(": {}", meaning(open.state)), Tone::Plain);
+    canvas.write(rest, &format!(": {}", row_meaning(open)), Tone::Plain);
 }
 
 /// How the marks of a page look.
@@ -172,8 +205,11 @@ fn page(open: &Row) -> Page {
         .opened
         .as_ref()
         .map_or_else(Page::default, |record| record.page(|document| Digest::of(document).to_string()));
-    let mark = if tone(open.state) == Tone::Bad { Mark::Alarm } else { Mark::Warning };
-    let mark = if open.state == RowState::Verified { Mark::Plain } else { mark };
+    let mark = match row_tone(open) {
+        Tone::Bad => Mark::Alarm,
+        Tone::Warning => Mark::Warning,
+        _ => Mark::Plain,
+    };
     let closed = open.opened.is_none().then_some("This record is not open here; the line above says why.");
     let notes = closed.into_iter().chain(open.notes.iter().map(String::as_str));
     let notes: Vec<_> = notes.map(|text| Statement { mark, text: text.to_owned() }).collect();
@@ -195,7 +231,8 @@ fn lines<'a>(
         Some(shown) => shown.page.lines(usize::from(columns)).into_iter().map(Cow::Owned).collect(),
         None => page(open).lines(usize::from(columns)).into_iter().map(Cow::Owned).collect(),
     };
-    let rest = provenance::page(open, history, model.now_s, &model.zone);
+    let custody = model.record.custody.get(&open.record);
+    let rest = provenance::page(open, history, custody, model.now_s, &model.zone);
     lines.push(Cow::Owned(Line::default()));
     lines.extend(rest.lines(usize::from(columns)).into_iter().map(Cow::Owned));
     lines

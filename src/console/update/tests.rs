@@ -32,8 +32,13 @@ fn names(effects: &[Effect]) -> Vec<&'static str> {
         Effect::FetchBlocks { .. } => "blocks",
         Effect::FetchBlock { .. } => "block",
         Effect::SendRecords { .. } => "send",
+        Effect::CheckStrip { .. } => "check",
+        Effect::Bisect { .. } => "bisect",
+        Effect::CloseAlarm { .. } => "close",
+        Effect::FetchCustody { .. } => "custody",
         Effect::Cancel(_) => "cancel",
         Effect::EndSession => "end session",
+        Effect::Bell => "bell",
         Effect::Redraw => "redraw",
         Effect::Quit => "quit",
     };
@@ -69,8 +74,12 @@ fn a_late_unlock_opens_nothing() {
 }
 
 #[test]
-fn the_overview_asks_once_a_second_while_it_is_shown() {
+fn the_overview_asks_once_a_second_while_it_is_shown_and_no_streams_tell() {
     let mut model = state("overview");
+    update(&mut model, Message::WatchEnded);
+    let ticket = model.overview.asking.take();
+    assert_eq!(ticket, None);
+    model.overview.next_s = NOW_S + 1;
     assert!(at(&mut model, NOW_S).is_empty());
     assert_eq!(model.wake_in_s(), Some(1));
     assert_eq!(names(&at(&mut model, NOW_S + 1)), ["refresh"]);

@@ -88,7 +88,7 @@ pub fn open(model: &mut Model, height: u64) -> Vec<Effect> {
 
 /// The block came, or did not.
 pub fn fetched(model: &mut Model, ticket: Ticket, outcome: Outcome<Box<BlockDetail>>) {
-    let area = list_area(crate::draw::body_of(model.size));
+    let area = list_area(crate::draw::body_of(model.size, &model.alarms));
     let Some(open) = &mut model.chain.open else { return };
     if open.pending.is_none_or(|pending| pending.ticket != ticket) {
         return;
@@ -108,7 +108,7 @@ pub fn fetched(model: &mut Model, ticket: Ticket, outcome: Outcome<Box<BlockDeta
 
 /// What an action does here.
 pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
-    let area = list_area(crate::draw::body_of(model.size));
+    let area = list_area(crate::draw::body_of(model.size, &model.alarms));
     let lines = model.chain.open.as_ref().map_or_else(Vec::new, |open| lines(model, open, area.width));
     let Some(open) = &mut model.chain.open else {
         model.screen = Screen::Chain;

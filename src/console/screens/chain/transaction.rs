@@ -72,7 +72,7 @@ pub fn summary<'a>(
 
 /// What an action does here.
 pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
-    let area = text_area(crate::draw::body_of(model.size));
+    let area = text_area(crate::draw::body_of(model.size, &model.alarms));
     let rows = usize::from(area.height).max(1);
     let count = model.chain.open.as_ref().map_or(0, |open| lines(model, open, area.width).len());
     let Some(open) = &mut model.chain.open else {

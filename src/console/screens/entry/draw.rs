@@ -31,8 +31,26 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     let area = below(area, patient::LINES);
     match &entry.sending {
         Some(sending) => draw_sending(model, entry, sending, canvas, area),
-        None => draw_form(model, entry, canvas, area),
+        None => {
+            let under = draw_stopped(model, canvas, area);
+            draw_form(model, entry, canvas, under);
+        }
     }
+}
+
+/// Most lines of the word that nothing can be sent now.
+const STOPPED_LINES: usize = 2;
+
+/// Says before anything is typed that it cannot be sent; returns the place that is left.
+fn draw_stopped(model: &Model, canvas: &mut Canvas<'_>, area: Rect) -> Rect {
+    let Some(why) = super::stopped(model) else { return area };
+    let lines = wrap(&why, area.width.saturating_sub(2));
+    let mut at = 0;
+    for text in lines.iter().take(STOPPED_LINES) {
+        canvas.write(indent(row(area, at), 1), text, Tone::Bad);
+        at += 1;
+    }
+    below(area, at)
 }
 
 fn draw_form(model: &Model, entry: &Entry, canvas: &mut Canvas<'_>, area: Rect) {

@@ -8,6 +8,7 @@ use crate::{
     screenshot::picture,
     update::update,
 };
+use wardline_client::RowState;
 
 fn shown(model: &Model) -> Vec<String> {
     let buffer = picture(model).0;
