@@ -45,7 +45,6 @@ fn start() -> Start {
         network_name: "Test".into(),
         network: genesis.network(),
         genesis: "genesis".into(),
-        memory: None,
         state: "state".into(),
         memory: None,
         urls: Default::default(),
