@@ -1,0 +1,67 @@
+"""The outer form of an envelope (crypto.md, section 5): what can be seen of it without its key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codec import Reader, require, sha256, whole
+
+HEADER = 98
+LARGEST = 34_118_656
+SEGMENT = 1 << 20
+ADDED = {1: 32, 2: 16, 3: 48}
+IDENTITY = 2
+
+
+def _buckets() -> frozenset:
+    sizes = [512, 1024, 2048, 4096, 16384, 65536]
+    while sizes[-1] < LARGEST:
+        grown = sizes[-1] + sizes[-1] // 4
+        sizes.append((grown + 511) // 512 * 512)
+    return frozenset(sizes)
+
+
+BUCKETS = _buckets()
+
+
+@dataclass(frozen=True)
+class Header:
+    suite: int
+    content: int
+    object: bytes
+    version: int
+    padded: int
+
+
+def read_header(data: bytes) -> Header:
+    """The first 98 bytes; what follows them is not looked at."""
+
+    def read(reader: Reader) -> Header:
+        if reader.take(8) != b"WARDENV\x01":
+            raise reader.fail("another magic")
+        suite, content = reader.code_of(3, "suite"), reader.code_of(2, "content")
+        header = Header(suite, content, reader.take(16), reader.u32(), int.from_bytes(reader.data[94:98], "big"))
+        reader.take(68)
+        if header.padded not in BUCKETS:
+            raise reader.fail("a padded length that is no bucket")
+        return header
+
+    return whole(data[:HEADER], "envelope.header", read)
+
+
+def outer_form(data: bytes) -> Header:
+    """Header, total length, and each segment's number and last flag."""
+    header = read_header(data)
+    count = -(-header.padded // SEGMENT)
+    added = 5 + ADDED[header.suite]
+    require(len(data) == HEADER + header.padded + count * added, "envelope.length", "another length than the header's")
+    for number in range(count):
+        at = HEADER + number * (SEGMENT + added)
+        expected = number.to_bytes(4, "big") + bytes([number == count - 1])
+        require(data[at : at + 5] == expected, "envelope.segment", f"segment {number} is marked otherwise")
+    return header
+
+
+def pointer(data: bytes) -> bytes:
+    """What the ledger names an envelope by."""
+    return sha256(data)
