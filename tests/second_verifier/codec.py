@@ -230,11 +230,11 @@ def from_hex(text: Any, length: int, code: str, name: str) -> bytes:
 
 
 def lines(file: BinaryIO, most: int, what: str) -> Iterator[bytes]:
-    """The lines of a file without their ends."""
+    """The lines of a file without their ends, which count to their length."""
     while True:
-        line = file.readline(most + 2)
+        line = file.readline(most + 1)
         if not line:
             return
-        require(len(line) <= most + 1, f"{what}.line-long", "a line is too long")
+        require(len(line) <= most, f"{what}.line-long", "a line is too long")
         require(line.endswith(b"\n"), f"{what}.cut", "the last line is not ended")
         yield line[:-1]

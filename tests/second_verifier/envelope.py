@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codec import Reader, require, sha256, whole
+from codec import Reader, require, whole
 
 HEADER = 98
 LARGEST = 34_118_656
@@ -50,18 +50,21 @@ def read_header(data: bytes) -> Header:
 
 
 def outer_form(data: bytes) -> Header:
-    """Header, total length, and each segment's number and last flag."""
+    """The header and the exact total length (5.5, the first step)."""
     header = read_header(data)
     count = -(-header.padded // SEGMENT)
-    added = 5 + ADDED[header.suite]
-    require(len(data) == HEADER + header.padded + count * added, "envelope.length", "another length than the header's")
-    for number in range(count):
-        at = HEADER + number * (SEGMENT + added)
-        expected = number.to_bytes(4, "big") + bytes([number == count - 1])
-        require(data[at : at + 5] == expected, "envelope.segment", f"segment {number} is marked otherwise")
+    length = HEADER + header.padded + count * _around(header)
+    require(len(data) == length, "envelope.length", "another length than the header's")
     return header
 
 
-def pointer(data: bytes) -> bytes:
-    """What the ledger names an envelope by."""
-    return sha256(data)
+def is_marked(data: bytes, header: Header) -> bool:
+    """Whether each segment has its number and last flag, which only matters to who opens it (5.5, the third step)."""
+    starts = range(HEADER, len(data), SEGMENT + _around(header))
+    marks = [number.to_bytes(4, "big") + bytes([number == len(starts) - 1]) for number in range(len(starts))]
+    return all(data[at : at + 5] == mark for at, mark in zip(starts, marks))
+
+
+def _around(header: Header) -> int:
+    """The bytes that a sealed segment has more than its plaintext."""
+    return 5 + ADDED[header.suite]

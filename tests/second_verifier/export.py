@@ -10,6 +10,7 @@ from codec import Line, Refused, lines, require
 from ledger import Chain, Follower, Header, genesis_header, read_body
 from registry import CHAINS, Genesis
 from state import PENDING_VALIDATORS, State
+from transaction import Transaction
 
 LONGEST_LINE = 4 << 20
 
@@ -50,6 +51,8 @@ class Export:
             "blocks": self.blocks,
             "transactions": self.transactions,
             "replayed": self.replayed,
+            "assumed": ["roles-table"] if self.replayed else [],
+            "unchecked": [] if self.replayed else ["transactions", "state-roots"],
         }
 
     def _first(self) -> None:
@@ -88,7 +91,7 @@ class Export:
         """That the last block is certified and the first such one from `to` on, with its handover."""
         newest = self.follower.newest
         certified = newest is not None and newest.height == self.follower.final >= self.last
-        require(certified and self.blocks > 1, "export.uncertified", "the last block, or `to`, has no certificate")
+        require(certified, "export.uncertified", "the last block, or `to`, has no certificate")
         require(not self.follower.waits_for_validators, "handover.missing", "an epoch's end without its validators")
 
     def _block(self, line: Line) -> None:
@@ -110,8 +113,11 @@ class Export:
         if parent is None:
             expected = genesis_header(self.chain.genesis, self.chain.chain, self.state.root())
             require(header.raw == expected, "genesis.block", "another genesis block than the genesis document's")
-        elif body is not None and self.replayed:
+        elif self.replayed and body is not None:
             self._replay(transactions, header, parent)
+        else:
+            for transaction in transactions:
+                Transaction.decode(transaction)
 
     def _replay(self, transactions: list, header: Header, parent: Header) -> None:
         waiting = self.state.get(PENDING_VALIDATORS) is not None

@@ -105,7 +105,7 @@ class Follower:
         self.chain = chain
         self.validators = chain.genesis.validators(chain.chain)
         self.newest: Optional[Header] = None
-        self.final = 0
+        self.final = -1  # the newest height that has a certificate
         self.waits_for_validators = False
 
     def take(self, header: Header, certificate: Optional[bytes]) -> None:

@@ -10,6 +10,7 @@ from codec import Reader, listed, require, sha256, u16, whole
 from ed25519 import P, is_registrable
 
 MAIN, SIDE = 1, 2
+ALL_SUITES = 7
 CHAINS = {"main": MAIN, "side": SIDE}
 
 Validators = List[Tuple[bytes, int]]  # public key and branch, ascending by key
@@ -125,7 +126,7 @@ class Policy:
 
 def read_suites(r: Reader) -> int:
     suites = r.u8()
-    if not 1 <= suites <= 7:
+    if not 1 <= suites <= ALL_SUITES:
         raise r.fail("no or unknown suites")
     return suites
 
@@ -160,7 +161,7 @@ def is_agreement_key(key: bytes) -> bool:
 
 def _is_address(text: str) -> bool:
     host, _, port = text.rpartition(":")
-    return bool(host) and port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535
+    return bool(host) and port.isascii() and port.isdigit() and int(port) <= 65535
 
 
 @dataclass(frozen=True)
@@ -199,15 +200,19 @@ class Genesis:
         def rule(holds: bool, what: str) -> None:
             require(holds, "genesis.rules", what)
 
-        active = {entry.id for entry in self.participants if entry.active}
+        active = {entry.id: entry for entry in self.participants if entry.active}
         keys = [key for entry in self.participants for key in entry.keys()] + [entry.signing for entry in self.staff]
-        administrators = [entry for entry in self.staff if entry.active and roles.may_administer(entry.roles)]
         rule(2 <= self.epoch_length <= 65536, "an epoch length outside 2 to 65536")
         rule(all(entry.stands() for entry in self.participants), "a participant's entry that cannot stand by itself")
         rule(all(entry.stands() for entry in self.staff), "a staff entry that cannot stand by itself")
         rule(all(entry.branch in active for entry in self.staff), "staff of no active participant")
         rule(all(entry.key_epoch == 1 for entry in self.staff), "a first key epoch other than 1")
         rule(len(set(keys)) == len(keys), "a key twice")
+        administrators = [
+            entry
+            for entry in self.staff
+            if entry.active and roles.may_submit("registry", entry.roles, active[entry.branch].trusted)
+        ]
         rule(len(administrators) >= 2, "fewer than two persons who may approve changes of the registry")
         rule(self.policy.stands() and self.policy.version == 1, "a policy that cannot stand by itself")
         for chain in (MAIN, SIDE):

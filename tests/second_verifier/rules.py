@@ -11,7 +11,7 @@ from codec import Reader, Refused, require, sha256, u16, u32, u64, whole
 from ed25519 import verify_in
 from ledger import LARGEST_TRANSACTION, Header
 from merkle import EMPTY, Frontier, grew, leaf_hash
-from registry import SIDE, Participant, Policy, Staff, blank, write_validators
+from registry import ALL_SUITES, SIDE, Participant, Policy, Staff, blank, write_validators
 from state import State
 from transaction import (
     BY_COMMITMENT, BY_POLICY, EMERGENCY, NAMES, UNABLE,
@@ -88,7 +88,8 @@ def _signed_in_session(state: State, tx: Transaction, header: Header) -> Staff:
     require(signed, "author.signature", "the session's signature does not verify")
     own = not isinstance(tx.body, (Storage, Link)) or tx.body.branch == person.branch
     require(own, "author.other-branch", "made for another branch than the author's")
-    allowed = roles.allows(f"submit-{NAMES[tx.kind]}", person.roles, branch.trusted)
+    purpose = tx.body.purpose if isinstance(tx.body, Lookup) else 0
+    allowed = roles.may_submit(NAMES[tx.kind], person.roles, branch.trusted, purpose)
     require(allowed, "author.not-allowed", "the author's roles do not allow it")
     return person
 
@@ -110,7 +111,7 @@ def _approvals(state: State, tx: Transaction) -> None:
     for id, signature in tx.author.approvals:
         person = _staff(state, id)
         branch = _branch(state, person.branch)
-        allowed = roles.allows("submit-registry", person.roles, branch.trusted)
+        allowed = roles.may_submit("registry", person.roles, branch.trusted)
         require(allowed, "author.not-allowed", "an approver's roles do not allow it")
         signed = verify_in("wardline/1/approval", person.signing, tx.approved, signature)
         require(signed, "author.signature", "an approver's signature does not verify")
@@ -177,7 +178,7 @@ def _access(state: State, body: Access, header: Header) -> None:
 def _enrol(state: State, body: Enrol, author: Staff, header: Header) -> None:
     require(state.get(keys.patient_key(body.patient)) is None, "enrol.patient-exists", "a patient who is enrolled")
     try:
-        sealed = envelope.read_header(body.identity)
+        sealed = envelope.outer_form(body.identity)
     except Refused as refused:
         raise Refused("enrol.identity", refused.what) from None
     right = sealed.content == envelope.IDENTITY and sealed.object == body.patient and sealed.version == 1
@@ -228,6 +229,7 @@ def _registry(state: State, body: Registry, author: StaffAuthor, header: Header)
     elif isinstance(entry, Staff):
         _staff_entry(state, entry)
     elif isinstance(entry, Suites):
+        require(1 <= entry.mask <= ALL_SUITES, "registry.entry", "no or unknown suites")
         state.set(keys.SUITES, bytes([entry.mask]))
     elif isinstance(entry, Policy):
         require(entry.stands(), "registry.entry", "a policy that cannot stand by itself")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
 from codec import Reader, sha256, whole
-from registry import Participant, Policy, Staff, read_suites
+from registry import Participant, Policy, Staff
 
 CODE = "transaction.malformed"
 STORAGE, REGISTRY, ACCESS, ENROL, LINK, LOOKUP = 1, 3, 4, 6, 10, 12
@@ -101,7 +101,7 @@ def _chain_validators(r: Reader) -> ChainValidators:
 
 
 _ENTRIES: List[Callable[[Reader], Entry]] = [
-    Participant.read, Staff.read, lambda r: Suites(read_suites(r)), Policy.read, _chain_validators,
+    Participant.read, Staff.read, lambda r: Suites(r.u8()), Policy.read, _chain_validators,
 ]  # fmt: skip
 
 

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, Callable, Dict, List, Optional
 import envelope
 import evidence
 import export
-import roles
-from codec import Refused, parse_json
+from codec import Refused, parse_json, sha256
+from statements import Refuted
 
 Judge = Callable[[BinaryIO, bytes], Dict[str, Any]]
 
@@ -23,8 +23,8 @@ Judge = Callable[[BinaryIO, bytes], Dict[str, Any]]
 def _envelope(file: BinaryIO, network: bytes) -> Dict[str, Any]:
     data = file.read(envelope.LARGEST + (1 << 20))
     header = envelope.outer_form(data)
-    pointer = envelope.pointer(data).hex()
-    return {"pointer": pointer, **vars(header), "object": header.object.hex(), "size": len(data)}
+    seen = {"pointer": sha256(data).hex(), "size": len(data), "segments_marked": envelope.is_marked(data, header)}
+    return {**vars(header), "object": header.object.hex(), **seen}
 
 
 JUDGES: Dict[str, Judge] = {"export": export.verify, "evidence": evidence.verify, "envelope": _envelope}
@@ -51,9 +51,7 @@ def judge(path: str, network: bytes, kind: Optional[str]) -> Dict[str, Any]:
             verdict["kind"] = kind = kind or guess(file)
             verdict.update(JUDGES[kind](file, network))
         verdict.update(accepted=True, reason="ok", what="everything that was checked holds")
-        if verdict.get("replayed") and not roles.COMPLETE:
-            verdict["unchecked"] = ["author.not-allowed"]
-    except evidence.Refuted as refuted:
+    except Refuted as refuted:
         verdict.update(reason=refuted.code, what=refuted.what, refuted=True)
     except Refused as refused:
         verdict.update(reason=refused.code, what=refused.what, height=refused.height)

@@ -1,0 +1,159 @@
+"""What each kind of evidence claims, and when it holds (evidence.md, "Parts by kind")."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
+
+import envelope
+import merkle
+import tree
+from certificate import Certificate
+from codec import Refused, sha256, u16, whole
+from ledger import Header
+from registry import MAIN, SIDE
+from rules import read_patient
+from state import patient_key
+from statements import Answer, Json, Refuted, Tip, headers_of, read_branch, read_bytes, read_id, shows
+from transaction import Storage, Transaction
+
+if TYPE_CHECKING:
+    from evidence import Evidence
+
+Shown = Dict[str, Any]
+
+
+def inclusion(file: "Evidence", block: Header, transaction: Transaction) -> Shown:
+    return {"height": block.height, "transaction": transaction.id.hex()}
+
+
+def fork(file: "Evidence", one: Header, other: Header) -> Shown:
+    shows(one.height == other.height, "fork.height", "blocks of different heights")
+    shows(one.digest != other.digest, "fork.same", "one block twice")
+    return {"height": one.height}
+
+
+def contradiction(file: "Evidence", block: Header, tip: Tip) -> Shown:
+    shows(tip.height == block.height, "contradiction.height", "a tip of another height")
+    shows(tip.digest != block.digest, "contradiction.same", "a tip that names the block")
+    return {"height": block.height, "branch": tip.branch}
+
+
+def rollback(file: "Evidence", first: Tip, second: Tip) -> Shown:
+    shows(first.branch == second.branch, "rollback.branch", "tips of two branches")
+    back = second.time > first.time and second.height < first.height
+    shows(back, "rollback.forward", "tips that do not go back")
+    return {"height": second.height, "branch": first.branch}
+
+
+def forged(file: "Evidence", answer: Answer) -> Shown:
+    for header, certificate in headers_of(answer, file.chain_name):
+        fault = _fault(file, header, certificate)
+        if fault:
+            return {"branch": answer.branch, "fault": fault}
+    raise Refuted("forged.genuine", "no header of the answer is shown to be false")
+
+
+def _fault(file: "Evidence", encoded: bytes, certificate: Optional[bytes]) -> Optional[str]:
+    """Why a header, or the certificate beside it, counts against the branch."""
+    try:
+        header = Header.decode(encoded)
+        file.chain.check_header(header)
+        if certificate is not None:
+            decoded = Certificate(certificate)
+            of_header = (decoded.epoch, decoded.payload) == (header.epoch, header.digest)
+            if not of_header or file.has_validators_of(header.epoch):
+                file.check_certificate(header, certificate)
+    except Refused as refused:
+        return refused.code
+    return None
+
+
+def altered(file: "Evidence", block: Header, transaction: Transaction, answer: Answer) -> Shown:
+    storage, given = _envelope(file, block, transaction, answer)
+    if given is None:
+        raise Refuted("altered.none", "no envelope was answered")
+    shows(sha256(given) != storage.pointer, "altered.same", "the envelope is the agreed one")
+    try:
+        header = envelope.outer_form(given)
+        wrong = header.object != storage.record or header.version == storage.version
+    except Refused:
+        wrong = True
+    shows(wrong, "altered.version", "an envelope of another version, which may be right")
+    return {"height": block.height, "branch": answer.branch}
+
+
+def missing(file: "Evidence", block: Header, transaction: Transaction, answer: Answer) -> Shown:
+    storage, given = _envelope(file, block, transaction, answer)
+    shows(given is None, "missing.given", "an envelope was answered")
+    shows(answer.branch == storage.branch, "missing.branch", "the record was made at another branch")
+    holders = [holder for holder, _ in storage.receipts]
+    shows(answer.branch in holders, "missing.receipt", "the branch never said that it holds the envelope")
+    return {"height": block.height, "branch": answer.branch}
+
+
+def _envelope(
+    file: "Evidence", block: Header, transaction: Transaction, answer: Answer
+) -> Tuple[Storage, Optional[bytes]]:
+    """The storage transaction's body, and what the branch answered for its record."""
+    storage = transaction.body
+    if file.chain.chain != MAIN or not isinstance(storage, Storage):
+        raise Refuted("evidence.storage", "not a storage transaction of the main chain")
+    _asked_at(answer, "/v1/records/envelopes")
+    records = [read_id(id, "records") for id in Json.parse(answer.asked).list("records")]
+    envelopes = Json.parse(answer.body).list("envelopes")
+    shows(len(records) == len(envelopes), "answer.unreadable", "another number of envelopes than of records")
+    shows(storage.record in records, "evidence.record", "a record that was not asked for")
+    known = answer.request.main_height >= block.height
+    shows(known, "evidence.behind", "the branch could answer without knowing the block")
+    given = [None if sealed is None else read_bytes(sealed, "envelopes") for sealed in envelopes]
+    return storage, given[records.index(storage.record)]
+
+
+def omission(file: "Evidence", block: Header, answer: Answer) -> Shown:
+    shows(file.chain.chain == SIDE, "omission.chain", "not of the side chain")
+    _asked_at(answer, "/v1/patients/links")
+    patient, links = Json.parse(answer.asked).id("patient"), Json.parse(answer.body)
+    shows(links.bytes("header") == block.raw, "omission.header", "an answer from another state than the block's")
+    entry = Json(links.value("patient"))
+    value, proof = entry.maybe_bytes("value"), entry.bytes("proof")
+    records = [read_id(id, "records") for id in links.list("records")]
+    branches = [read_branch(id, "branches") for id in links.list("branches", may_be_left_out=True)]
+    result = {"height": block.height, "branch": answer.branch}
+    try:
+        proven = tree.proves(proof, patient_key(patient), value, block.state_root, "omission.proof")
+    except Refused:
+        proven = False
+    if not proven:
+        return {**result, "fault": "omission.proof"}
+    frontier = merkle.Frontier.empty() if value is None else whole(value, "patient.malformed", read_patient)[2]
+    leaves = [id + u16(branch) for id, branch in zip(records, branches)]
+    as_proven = len(records) == len(branches) == frontier.size and merkle.root_of(leaves) == frontier.root()
+    shows(not as_proven, "omission.same", "the list is the one that the state holds")
+    return {**result, "fault": "omission.list"}
+
+
+def _asked_at(answer: Answer, path: str) -> None:
+    shows(answer.request.path == path, "evidence.path", "an answer to another kind of request")
+
+
+PARTS = {
+    "inclusion": ["block", "transaction"],
+    "fork": ["block", "block"],
+    "contradiction": ["block", "tip"],
+    "rollback": ["tip", "tip"],
+    "forged": ["answer"],
+    "altered": ["block", "transaction", "answer"],
+    "missing": ["block", "transaction", "answer"],
+    "omission": ["block", "answer"],
+}
+
+CLAIMS: Dict[str, Callable[..., Shown]] = {
+    "inclusion": inclusion,
+    "fork": fork,
+    "contradiction": contradiction,
+    "rollback": rollback,
+    "forged": forged,
+    "altered": altered,
+    "missing": missing,
+    "omission": omission,
+}

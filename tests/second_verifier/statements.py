@@ -1,0 +1,172 @@
+"""What branches sign beside the chain: tips (ledger.md, section 8) and answers (node.md), and the JSON of their bodies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, List, Optional, Tuple
+
+from codec import Reader, Refused, from_base64, from_hex, whole
+
+ANSWERED = 200
+
+
+class Refuted(Refused):
+    """What is in the file is authentic and does not show what the file claims."""
+
+
+def shows(holds: bool, code: str, what: str) -> None:
+    if not holds:
+        raise Refuted(code, what)
+
+
+@dataclass(frozen=True)
+class Tip:
+    network: bytes
+    chain: int
+    branch: int
+    height: int
+    digest: bytes
+    time: int
+
+    @staticmethod
+    def decode(data: bytes) -> "Tip":
+        def read(r: Reader) -> Tip:
+            tip = Tip(r.take(32), r.code_of(2, "chain"), r.u16(), r.u64(), r.take(32), r.u64())
+            r.take(64)
+            return tip
+
+        return whole(data, "tip.malformed", read)
+
+
+@dataclass(frozen=True)
+class RequestLine:
+    branch: int
+    main_height: int
+    path: str
+    body: bytes
+
+    @staticmethod
+    def decode(data: bytes) -> "RequestLine":
+        def read(r: Reader) -> RequestLine:
+            _network, branch, _nonce, _counter = r.take(32), r.u16(), r.take(16), r.u64()
+            main_height, _side_height = r.u64(), r.u64()
+            _method, path, body = r.text(len(data)), r.text(len(data)), r.take(32)
+            return RequestLine(branch, main_height, path.split("?", 1)[0], body)
+
+        return whole(data, "request.malformed", read)
+
+
+@dataclass(frozen=True)
+class SignedAnswer:
+    network: bytes
+    branch: int
+    request: bytes
+    status: int
+    body: bytes
+
+    @staticmethod
+    def decode(data: bytes) -> "SignedAnswer":
+        def read(r: Reader) -> SignedAnswer:
+            network, branch, request, _part, status = r.take(32), r.u16(), r.take(32), r.u32(), r.u16()
+            answer = SignedAnswer(network, branch, request, status, r.take(32))
+            r.u64()
+            r.take(64)
+            return answer
+
+        return whole(data, "answer.malformed", read)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer with what was asked."""
+
+    branch: int
+    request: RequestLine
+    asked: bytes
+    body: bytes
+
+
+class Json:
+    """A JSON object of a request or an answer. Only the names that are asked for are looked at."""
+
+    CODE = "answer.unreadable"
+
+    def __init__(self, pairs: Any) -> None:
+        shows(isinstance(pairs, _Pairs), self.CODE, "something that is not a JSON object")
+        self._pairs: _Pairs = pairs
+
+    @staticmethod
+    def parse(data: bytes) -> "Json":
+        try:
+            return Json(json.loads(data.decode("utf-8"), object_pairs_hook=_Pairs, parse_constant=_no_constant))
+        except (ValueError, RecursionError):
+            raise Refuted(Json.CODE, "a body that is not JSON") from None
+
+    def value(self, name: str) -> Any:
+        """The name's value; nothing when it is null or left out."""
+        values = [value for other, value in self._pairs if other == name]
+        shows(len(values) < 2, self.CODE, f"{name} is there twice")
+        return values[0] if values else None
+
+    def maybe_bytes(self, name: str) -> Optional[bytes]:
+        value = self.value(name)
+        return None if value is None else read_bytes(value, name)
+
+    def bytes(self, name: str) -> bytes:
+        return read_bytes(self.value(name), name)
+
+    def id(self, name: str) -> bytes:
+        return read_id(self.value(name), name)
+
+    def list(self, name: str, may_be_left_out: bool = False) -> List[Any]:
+        value = self.value(name)
+        if value is None and may_be_left_out:
+            return []
+        shows(type(value) is list, self.CODE, f"{name} is not a list")
+        return value
+
+
+class _Pairs(List[Tuple[str, Any]]):
+    """An object's members in their order, so that names that are there twice can be seen."""
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(text)
+
+
+def read_bytes(value: Any, name: str) -> bytes:
+    try:
+        return from_base64(value, Json.CODE, name)
+    except Refused as refused:
+        raise Refuted(refused.code, refused.what) from None
+
+
+def read_id(value: Any, name: str) -> bytes:
+    try:
+        return from_hex(value, 16, Json.CODE, name)
+    except Refused as refused:
+        raise Refuted(refused.code, refused.what) from None
+
+
+def read_branch(value: Any, name: str) -> int:
+    shows(type(value) is int and 0 <= value < 65536, Json.CODE, f"{name} is not a branch's number")
+    return value
+
+
+def headers_of(answer: Answer, chain: str) -> List[Tuple[bytes, Optional[bytes]]]:
+    """Every header of an answer with the certificate beside it, by the path that was asked."""
+    path, prefix = answer.request.path, f"/v1/{chain}/"
+    route = path[len(prefix) :] if path.startswith(prefix) else ""
+    height = route[len("blocks/") :]
+    known = route in ("headers", "stream", "proofs") or route.startswith("blocks/") and height.isascii() and height.isdigit()
+    shows(known, "evidence.path", "an answer of another chain or to another kind of request")
+    body = Json.parse(answer.body)
+    if route == "headers":
+        items = [Json(item) for item in body.list("headers")]
+    elif route == "stream":
+        block = body.value("block")
+        items = [] if block is None else [Json(block)]
+    else:
+        items = [body]
+    return [(item.bytes("header"), item.maybe_bytes("certificate")) for item in items]
