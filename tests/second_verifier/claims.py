@@ -75,7 +75,8 @@ def altered(file: "Evidence", block: Header, transaction: Transaction, answer: A
     shows(sha256(given) != storage.pointer, "altered.same", "the envelope is the agreed one")
     try:
         header = envelope.outer_form(given)
-        wrong = header.object != storage.record or header.version == storage.version
+        named = (header.content, header.object) == (envelope.RECORD, storage.record)
+        wrong = not named or header.version == storage.version
     except Refused:
         wrong = True
     shows(wrong, "altered.version", "an envelope of another version, which may be right")

@@ -10,7 +10,7 @@ HEADER = 98
 LARGEST = 34_118_656
 SEGMENT = 1 << 20
 ADDED = {1: 32, 2: 16, 3: 48}
-IDENTITY = 2
+RECORD, IDENTITY = 1, 2
 
 
 def _buckets() -> frozenset:

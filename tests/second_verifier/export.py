@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Dict, Iterator, Optional
 
 import rules
 from codec import Line, Refused, lines, require
-from ledger import Chain, Follower, Header, genesis_header, read_body
+from ledger import Chain, Follower, Header, genesis_header, read_body, state_word
 from registry import CHAINS, Genesis
 from state import PENDING_VALIDATORS, State
 from transaction import Transaction
@@ -17,6 +17,8 @@ LONGEST_LINE = 4 << 20
 
 class Export:
     """A file that is read once, line by line; what was learned so far is in its members."""
+
+    digest: bytes  # of the block `to`
 
     def __init__(self, file: BinaryIO, network: bytes) -> None:
         self.lines = lines(file, LONGEST_LINE, "export")
@@ -48,6 +50,8 @@ class Export:
             "from": self.first,
             "to": self.last,
             "certified": self.follower.final,
+            "digest": self.digest.hex(),
+            "word": state_word(self.network, self.chain.chain, self.last, self.digest),
             "blocks": self.blocks,
             "transactions": self.transactions,
             "replayed": self.replayed,
@@ -103,6 +107,8 @@ class Export:
         require(header.height == self.height, "export.height", "another height than the header's")
         self.follower.take(header, line.maybe_bytes("certificate"))
         self.blocks += 1
+        if self.height == self.last:
+            self.digest = header.digest
         self._body(line.maybe_bytes("body"), header, parent)
 
     def _body(self, body: Optional[bytes], header: Header, parent: Optional[Header]) -> None:

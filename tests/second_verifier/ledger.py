@@ -57,6 +57,18 @@ class Header:
         require(self.time >= parent.time, "header.time", "a time before the parent's")
 
 
+def state_word(network: bytes, chain: int, height: int, digest: bytes) -> str:
+    """Three words that two people can compare by telephone (section 9)."""
+    bits = int.from_bytes(sha256(b"wardline/1/state-word", network, bytes([chain]), u64(height), digest)[:6], "big")
+    word = ""
+    for place in range(48, 0, -16):
+        quint = bits >> (place - 16)
+        for letters, shift in (("bdfghjklmnprstvz", 12), ("aiou", 10), ("bdfghjklmnprstvz", 6), ("aiou", 4)):
+            word += letters[quint >> shift & len(letters) - 1]
+        word += "bdfghjklmnprstvz"[quint & 15] + "-"
+    return word[:-1]
+
+
 def genesis_header(genesis: Genesis, chain: int, state_root: bytes) -> bytes:
     where = bytes(32) + u64(0) + u16(1) + genesis.network + bytes([chain])
     return where + u64(0) + u64(genesis.created) + u32(0) + merkle.EMPTY + state_root

@@ -66,8 +66,15 @@ def _branch(state: State, id: int) -> Participant:
     return branch
 
 
-def grant_holds(grant: Grant, network: bytes, signing_key: bytes) -> bool:
-    return grant.network == network and verify_in("wardline/1/grant", signing_key, grant.signed, grant.signature)
+def grant_holds(grant: Grant, network: bytes, person: Staff, longest: int, time: int) -> bool:
+    return (
+        grant.network == network
+        and person.active
+        and grant.key_epoch == person.key_epoch
+        and 0 <= grant.not_after - grant.not_before <= longest
+        and grant.not_before <= time <= grant.not_after
+        and verify_in("wardline/1/grant", person.signing, grant.signed, grant.signature)
+    )
 
 
 def _signed_in_session(state: State, tx: Transaction, header: Header) -> Staff:
@@ -77,13 +84,8 @@ def _signed_in_session(state: State, tx: Transaction, header: Header) -> Staff:
     grant = author.grant
     person = _staff(state, grant.staff)
     branch = _branch(state, person.branch)
-    length = grant.not_after - grant.not_before
-    in_force = (
-        grant.key_epoch == person.key_epoch
-        and 0 <= length <= state.policy().longest_grant
-        and grant.not_before <= header.time <= grant.not_after
-    )
-    require(in_force and grant_holds(grant, state.network, person.signing), "author.grant", "a grant that does not hold")
+    holds = grant_holds(grant, state.network, person, state.policy().longest_grant, header.time)
+    require(holds, "author.grant", "a grant that does not hold")
     signed = verify_in("wardline/1/tx", grant.session_key, tx.signed, author.signature)
     require(signed, "author.signature", "the session's signature does not verify")
     own = not isinstance(tx.body, (Storage, Link)) or tx.body.branch == person.branch

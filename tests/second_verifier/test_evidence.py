@@ -193,7 +193,8 @@ class Evidence(unittest.TestCase):
         self.refuted("altered.same", "altered", *self.envelopes(right))
         self.refuted("altered.none", "altered", *self.envelopes(None))
         self.refuted("altered.version", "altered", *self.envelopes(sample.envelope(sample.id16("mine"), 2)))
-        for wrong in (right[:-1] + b"\x01", right[:-1], b"", sample.envelope(sample.id16("third"), 2)):
+        of_identity = sample.envelope(sample.id16("mine"), 2, content=2)
+        for wrong in (right[:-1] + b"\x01", right[:-1], b"", sample.envelope(sample.id16("third"), 2), of_identity):
             self.holds("altered", *self.envelopes(wrong))
 
     def test_omitted_links(self) -> None:

@@ -13,6 +13,8 @@ import sample
 import tree
 from certificate import Certificate
 from codec import Reader, Refused, sha256
+from ledger import state_word
+from registry import MAIN, SIDE
 from state import PENDING_VALIDATORS, validators_key
 from test_ed25519 import vectors
 
@@ -63,6 +65,15 @@ class Certificates(unittest.TestCase):
             self.check(EXAMPLE, payload=sha256(b"another"))
         with self.assertRaises(Refused):
             Certificate(EXAMPLE).check(sha256(b"a block header"), 1, self.validators, self.namespace[:-4] + "side")
+
+
+class StateWords(unittest.TestCase):
+    def test_examples_of_the_page(self) -> None:
+        network, header = sha256(b"network"), sha256(b"header")
+        self.assertEqual(state_word(network, MAIN, 7, header), "mafob-gujop-ratuh")
+        self.assertEqual(state_word(network, SIDE, 7, header), "zajit-dihas-balan")
+        self.assertEqual(state_word(network, MAIN, 8, header), "jiliz-kosov-nutis")
+        self.assertEqual(state_word(header, MAIN, 7, network), "gikim-nizoz-gavoz")
 
 
 class Merkle(unittest.TestCase):
