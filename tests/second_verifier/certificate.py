@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from codec import Reader, require, whole
 from ed25519 import verify
 
@@ -42,7 +40,7 @@ class Certificate:
             raise reader.fail("not as many signatures as signers")
         self.signatures = [reader.take(64) for _ in self.signers]
 
-    def check(self, digest: bytes, epoch: int, validators: List[bytes], namespace: str) -> None:
+    def check(self, digest: bytes, epoch: int, validators: list[bytes], namespace: str) -> None:
         """Refuses what does not certify the digest; validators are the epoch's keys, ascending."""
         require(self.epoch == epoch, "certificate.epoch", "a certificate of another epoch")
         require(self.payload == digest, "certificate.payload", "a certificate of another block")
@@ -52,7 +50,7 @@ class Certificate:
         domain = namespace.encode() + b"_FINALIZE"
         message = bytes([len(domain)]) + domain + self.proposal
         for index, signature in zip(self.signers, self.signatures):
-            require(verify(validators[index], message, signature), "certificate.signature", f"signature of validator {index}")
+            require(verify(validators[index], message, signature), "certificate.signature", f"signature of {index}")
 
 
 def namespace(network: bytes, chain: int) -> str:

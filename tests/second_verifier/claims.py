@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 import envelope
 import merkle
@@ -19,33 +19,33 @@ from transaction import Storage, Transaction
 if TYPE_CHECKING:
     from evidence import Evidence
 
-Shown = Dict[str, Any]
+Shown = dict[str, Any]
 
 
-def inclusion(file: "Evidence", block: Header, transaction: Transaction) -> Shown:
+def inclusion(file: Evidence, block: Header, transaction: Transaction) -> Shown:
     return {"height": block.height, "transaction": transaction.id.hex()}
 
 
-def fork(file: "Evidence", one: Header, other: Header) -> Shown:
+def fork(file: Evidence, one: Header, other: Header) -> Shown:
     shows(one.height == other.height, "fork.height", "blocks of different heights")
     shows(one.digest != other.digest, "fork.same", "one block twice")
     return {"height": one.height}
 
 
-def contradiction(file: "Evidence", block: Header, tip: Tip) -> Shown:
+def contradiction(file: Evidence, block: Header, tip: Tip) -> Shown:
     shows(tip.height == block.height, "contradiction.height", "a tip of another height")
     shows(tip.digest != block.digest, "contradiction.same", "a tip that names the block")
     return {"height": block.height, "branch": tip.branch}
 
 
-def rollback(file: "Evidence", first: Tip, second: Tip) -> Shown:
+def rollback(file: Evidence, first: Tip, second: Tip) -> Shown:
     shows(first.branch == second.branch, "rollback.branch", "tips of two branches")
     back = second.time > first.time and second.height < first.height
     shows(back, "rollback.forward", "tips that do not go back")
     return {"height": second.height, "branch": first.branch}
 
 
-def forged(file: "Evidence", answer: Answer) -> Shown:
+def forged(file: Evidence, answer: Answer) -> Shown:
     for header, certificate in headers_of(answer, file.chain_name):
         fault = _fault(file, header, certificate)
         if fault:
@@ -53,7 +53,7 @@ def forged(file: "Evidence", answer: Answer) -> Shown:
     raise Refuted("forged.genuine", "no header of the answer is shown to be false")
 
 
-def _fault(file: "Evidence", encoded: bytes, certificate: Optional[bytes]) -> Optional[str]:
+def _fault(file: Evidence, encoded: bytes, certificate: bytes | None) -> str | None:
     """Why a header, or the certificate beside it, counts against the branch."""
     try:
         header = Header.decode(encoded)
@@ -68,7 +68,7 @@ def _fault(file: "Evidence", encoded: bytes, certificate: Optional[bytes]) -> Op
     return None
 
 
-def altered(file: "Evidence", block: Header, transaction: Transaction, answer: Answer) -> Shown:
+def altered(file: Evidence, block: Header, transaction: Transaction, answer: Answer) -> Shown:
     storage, given = _envelope(file, block, transaction, answer)
     if given is None:
         raise Refuted("altered.none", "no envelope was answered")
@@ -83,7 +83,7 @@ def altered(file: "Evidence", block: Header, transaction: Transaction, answer: A
     return {"height": block.height, "branch": answer.branch}
 
 
-def missing(file: "Evidence", block: Header, transaction: Transaction, answer: Answer) -> Shown:
+def missing(file: Evidence, block: Header, transaction: Transaction, answer: Answer) -> Shown:
     storage, given = _envelope(file, block, transaction, answer)
     shows(given is None, "missing.given", "an envelope was answered")
     shows(answer.branch == storage.branch, "missing.branch", "the record was made at another branch")
@@ -92,16 +92,14 @@ def missing(file: "Evidence", block: Header, transaction: Transaction, answer: A
     return {"height": block.height, "branch": answer.branch}
 
 
-def _envelope(
-    file: "Evidence", block: Header, transaction: Transaction, answer: Answer
-) -> Tuple[Storage, Optional[bytes]]:
+def _envelope(file: Evidence, block: Header, transaction: Transaction, answer: Answer) -> tuple[Storage, bytes | None]:
     """The storage transaction's body, and what the branch answered for its record."""
     storage = transaction.body
     if file.chain.chain != MAIN or not isinstance(storage, Storage):
         raise Refuted("evidence.storage", "not a storage transaction of the main chain")
     _asked_at(answer, "/v1/records/envelopes")
-    records = [read_id(id, "records") for id in Json.parse(answer.asked).list("records")]
-    envelopes = Json.parse(answer.body).list("envelopes")
+    records = [read_id(id, "records") for id in Json.parse(answer.asked).items("records")]
+    envelopes = Json.parse(answer.body).items("envelopes")
     shows(len(records) == len(envelopes), "answer.unreadable", "another number of envelopes than of records")
     shows(storage.record in records, "evidence.record", "a record that was not asked for")
     known = answer.request.main_height >= block.height
@@ -110,15 +108,15 @@ def _envelope(
     return storage, given[records.index(storage.record)]
 
 
-def omission(file: "Evidence", block: Header, answer: Answer) -> Shown:
+def omission(file: Evidence, block: Header, answer: Answer) -> Shown:
     shows(file.chain.chain == SIDE, "omission.chain", "not of the side chain")
     _asked_at(answer, "/v1/patients/links")
     patient, links = Json.parse(answer.asked).id("patient"), Json.parse(answer.body)
-    shows(links.bytes("header") == block.raw, "omission.header", "an answer from another state than the block's")
+    shows(links.data("header") == block.raw, "omission.header", "an answer from another state than the block's")
     entry = Json(links.value("patient"))
-    value, proof = entry.maybe_bytes("value"), entry.bytes("proof")
-    records = [read_id(id, "records") for id in links.list("records")]
-    branches = [read_branch(id, "branches") for id in links.list("branches", may_be_left_out=True)]
+    value, proof = entry.maybe_data("value"), entry.data("proof")
+    records = [read_id(id, "records") for id in links.items("records")]
+    branches = [read_branch(id, "branches") for id in links.items("branches", may_be_left_out=True)]
     result = {"height": block.height, "branch": answer.branch}
     try:
         proven = tree.proves(proof, patient_key(patient), value, block.state_root, "omission.proof")
@@ -148,7 +146,7 @@ PARTS = {
     "omission": ["block", "answer"],
 }
 
-CLAIMS: Dict[str, Callable[..., Shown]] = {
+CLAIMS: dict[str, Callable[..., Shown]] = {
     "inclusion": inclusion,
     "fork": fork,
     "contradiction": contradiction,

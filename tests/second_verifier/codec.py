@@ -7,7 +7,8 @@ import binascii
 import hashlib
 import json
 import unicodedata
-from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Callable, TypeVar
 
 T = TypeVar("T")
 U64 = 2**64
@@ -16,7 +17,7 @@ U64 = 2**64
 class Refused(Exception):
     """What is wrong with a file: a stable code, words for people, and the height where it was found."""
 
-    def __init__(self, code: str, what: str, height: Optional[int] = None) -> None:
+    def __init__(self, code: str, what: str, height: int | None = None) -> None:
         super().__init__(f"{code}: {what}")
         self.code, self.what, self.height = code, what, height
 
@@ -88,16 +89,16 @@ class Reader:
             raise self.fail("control character in a text")
         return text
 
-    def option(self, read: Callable[[], T]) -> Optional[T]:
+    def option(self, read: Callable[[], T]) -> T | None:
         return read() if self.boolean() else None
 
-    def many(self, most: int, read: Callable[[], T]) -> List[T]:
+    def many(self, most: int, read: Callable[[], T]) -> list[T]:
         count = self.u32()
         if count > most:
             raise self.fail(f"{count} items where {most} are the most")
         return [read() for _ in range(count)]
 
-    def ordered(self, most: int, read: Callable[[], T], key: Callable[[T], Any]) -> List[T]:
+    def ordered(self, most: int, read: Callable[[], T], key: Callable[[T], Any]) -> list[T]:
         items = self.many(most, read)
         keys = [key(item) for item in items]
         if any(a >= b for a, b in zip(keys, keys[1:])):
@@ -133,14 +134,14 @@ def blob(data: bytes) -> bytes:
     return u32(len(data)) + data
 
 
-def listed(items: List[bytes]) -> bytes:
+def listed(items: list[bytes]) -> bytes:
     return u32(len(items)) + b"".join(items)
 
 
 # JSON lines
 
 
-def _pairs(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a name twice")
@@ -160,7 +161,11 @@ def _no_number(text: str) -> Any:
 def parse_json(data: bytes, code: str) -> Any:
     try:
         return json.loads(
-            data.decode("utf-8"), object_pairs_hook=_pairs, parse_int=_integer, parse_float=_no_number, parse_constant=_no_number
+            data.decode("utf-8"),
+            object_pairs_hook=_pairs,
+            parse_int=_integer,
+            parse_float=_no_number,
+            parse_constant=_no_number,
         )
     except (ValueError, RecursionError) as error:
         raise Refused(code, f"not the JSON of a line: {str(error)[:100]}") from None
@@ -178,34 +183,34 @@ class Line:
         require(set(self.has) == set(names), self.code, f"names other than {', '.join(names)}")
 
     def text(self, name: str) -> str:
-        value = self.has[name]
+        value: str = self.has[name]
         require(isinstance(value, str), self.code, f"{name} is not text")
         return value
 
     def integer(self, name: str) -> int:
-        value = self.has[name]
+        value: int = self.has[name]
         require(type(value) is int and value < U64, self.code, f"{name} is not an integer")
         return value
 
-    def bytes(self, name: str) -> bytes:
+    def data(self, name: str) -> bytes:
         return from_base64(self.has[name], self.code, name)
 
-    def maybe_bytes(self, name: str) -> Optional[bytes]:
-        return None if self.has[name] is None else self.bytes(name)
+    def maybe_data(self, name: str) -> bytes | None:
+        return None if self.has[name] is None else self.data(name)
 
     def digest(self, name: str) -> bytes:
         return from_hex(self.has[name], 32, self.code, name)
 
-    def list(self, name: str) -> List[Any]:
-        value = self.has[name]
+    def items(self, name: str) -> list[Any]:
+        value: list[Any] = self.has[name]
         require(isinstance(value, list), self.code, f"{name} is not a list")
         return value
 
-    def byte_list(self, name: str) -> List[bytes]:
-        return [from_base64(item, self.code, name) for item in self.list(name)]
+    def data_list(self, name: str) -> list[bytes]:
+        return [from_base64(item, self.code, name) for item in self.items(name)]
 
-    def digest_list(self, name: str) -> List[bytes]:
-        return [from_hex(item, 32, self.code, name) for item in self.list(name)]
+    def digest_list(self, name: str) -> list[bytes]:
+        return [from_hex(item, 32, self.code, name) for item in self.items(name)]
 
 
 def from_base64(text: Any, code: str, name: str) -> bytes:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import List, Optional, Tuple
 
-Point = Tuple[int, int, int, int]
-Niels = Tuple[int, int, int, int]  # y + x, y - x, 2 z, 2 d t: what an addition needs of its second operand
+Point = tuple[int, int, int, int]
+Niels = tuple[int, int, int, int]  # y + x, y - x, 2 z, 2 d t: what an addition needs of its second operand
 
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
@@ -49,7 +48,7 @@ def _negative(p: Point) -> Point:
     return -p[0] % P, p[1], p[2], -p[3] % P
 
 
-def decompress(encoded: bytes) -> Optional[Point]:
+def decompress(encoded: bytes) -> Point | None:
     """The point that 32 bytes stand for. As ZIP-215 says, y may be above p and the x of 0 may carry a sign."""
     number = int.from_bytes(encoded, "little")
     sign, y = number >> 255, (number & (2**255 - 1)) % P
@@ -75,8 +74,8 @@ class Multiples:
 
     def __init__(self, point: Point, bits: int = 4, after: int = COMB_AFTER) -> None:
         self.point, self.bits, self.left = point, bits, after
-        self.comb: List[List[Niels]] = []
-        self.odd: List[Niels] = []
+        self.comb: list[list[Niels]] = []
+        self.odd: list[Niels] = []
 
     def times(self, scalar: int, start: Point = IDENTITY) -> Point:
         """start + [scalar] point"""
@@ -96,7 +95,7 @@ class Multiples:
             scalar >>= bits
         return p
 
-    def _make_comb(self) -> List[List[Niels]]:
+    def _make_comb(self) -> list[list[Niels]]:
         rows, base = [], self.point
         for _ in range(0, 256, self.bits):
             step, multiple, row = _niels(base), base, []
@@ -139,7 +138,7 @@ BASE = Multiples(_BASE_POINT, bits=8, after=0)
 
 
 @lru_cache(maxsize=4096)
-def _negative_key(public: bytes) -> Optional[Multiples]:
+def _negative_key(public: bytes) -> Multiples | None:
     point = decompress(public)
     return Multiples(_negative(point)) if point else None
 

@@ -13,7 +13,7 @@ ADDED = {1: 32, 2: 16, 3: 48}
 RECORD, IDENTITY = 1, 2
 
 
-def _buckets() -> frozenset:
+def _buckets() -> frozenset[int]:
     sizes = [512, 1024, 2048, 4096, 16384, 65536]
     while sizes[-1] < LARGEST:
         grown = sizes[-1] + sizes[-1] // 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, BinaryIO, Dict, List, Optional, Tuple
+from typing import Any, BinaryIO
 
 import merkle
 import tree
@@ -23,6 +23,7 @@ LONGEST_GRANT = 43_200
 
 class Evidence:
     block: Header  # the one of the line before
+
     def __init__(self, file: BinaryIO, network: bytes) -> None:
         self.lines = [Line(raw, "evidence") for raw in lines(file, LONGEST_FILE, "evidence")]
         self.at = 0
@@ -36,7 +37,7 @@ class Evidence:
     def _next_has(self, *names: str) -> bool:
         return self.at < len(self.lines) and any(name in self.lines[self.at].has for name in names)
 
-    def verify(self) -> Dict[str, Any]:
+    def verify(self) -> dict[str, Any]:
         self._first()
         while self._next_has("step"):
             self._step(self._next())
@@ -56,15 +57,15 @@ class Evidence:
         self.kind, self.chain_name = line.text("kind"), line.text("chain")
         require(self.kind in PARTS, "evidence.kind", "no such kind of evidence")
         require(self.chain_name in CHAINS, "evidence.line", "no such chain")
-        genesis = line.bytes("genesis")
+        genesis = line.data("genesis")
         require(line.digest("network") == self.network, "evidence.network", "evidence of another network")
         require(sha256(genesis) == self.network, "genesis.digest", "another genesis than the network's")
         document = Genesis.decode(genesis)
         self.chain = Chain(document, CHAINS[self.chain_name])
-        self.steps: List[Tuple[int, Validators]] = [(0, document.validators(self.chain.chain))]
+        self.steps: list[tuple[int, Validators]] = [(0, document.validators(self.chain.chain))]
         self.branch_keys = {entry.id: entry.signing for entry in document.participants}
         self.staff = {entry.id: entry for entry in document.staff}
-        self.members: List[bytes] = []
+        self.members: list[bytes] = []
 
     # Who signs
 
@@ -78,18 +79,18 @@ class Evidence:
 
     def _step(self, line: Line) -> None:
         line.names("step", "header", "certificate", "set", "proof")
-        epoch, header = line.integer("step"), Header.decode(line.bytes("header"))
+        epoch, header = line.integer("step"), Header.decode(line.data("header"))
         self.chain.check_header(header)
         ends = header.ends_epoch(self.chain.epoch_length) and epoch == header.epoch + 1
         require(ends, "evidence.step", "a step where its epoch does not begin")
         require(epoch > self.steps[-1][0], "evidence.step", "steps that do not ascend")
-        self.check_certificate(header, line.bytes("certificate"))
-        self.steps.append((epoch, proven_validators(epoch, line.bytes("set"), line.bytes("proof"), header.state_root)))
+        self.check_certificate(header, line.data("certificate"))
+        self.steps.append((epoch, proven_validators(epoch, line.data("set"), line.data("proof"), header.state_root)))
 
     def _member(self, line: Line) -> None:
         name = "staff" if "staff" in line.has else "participant"
         line.names(name, "headers", "certificate", "proof")
-        value, header = line.bytes(name), self._final(line)
+        value, header = line.data(name), self._final(line)
         if name == "staff":
             person = whole(value, "member.malformed", Staff.read)
             key = staff_key(person.id)
@@ -100,7 +101,7 @@ class Evidence:
             self.branch_keys[branch.id] = branch.signing
         require(key not in self.members, "member.twice", "a member who has two lines")
         self.members.append(key)
-        proven = tree.proves(line.bytes("proof"), key, value, header.state_root, "member.malformed")
+        proven = tree.proves(line.data("proof"), key, value, header.state_root, "member.malformed")
         require(proven, "member.proof", "an entry that the state does not have")
 
     def _check_signature(self, domain: str, branch: int, data: bytes) -> None:
@@ -112,14 +113,14 @@ class Evidence:
     # Parts
 
     def _final(self, line: Line) -> Header:
-        headers = [Header.decode(data) for data in line.byte_list("headers")]
+        headers = [Header.decode(data) for data in line.data_list("headers")]
         require(bool(headers), "evidence.block", "a block without header")
         for header in headers:
             self.chain.check_header(header)
             require(header.epoch == headers[0].epoch, "evidence.block", "headers of different epochs")
         for parent, header in zip(headers, headers[1:]):
             header.check_follows(parent)
-        self.check_certificate(headers[-1], line.bytes("certificate"))
+        self.check_certificate(headers[-1], line.data("certificate"))
         return headers[0]
 
     def _block(self, line: Line) -> Header:
@@ -129,7 +130,7 @@ class Evidence:
 
     def _transaction(self, line: Line) -> Transaction:
         line.names("transaction", "index", "inclusion")
-        data, header = line.bytes("transaction"), self.block
+        data, header = line.data("transaction"), self.block
         proof, leaf = line.digest_list("inclusion"), merkle.leaf_hash(data)
         included = merkle.includes(header.transaction_root, leaf, line.integer("index"), header.transactions, proof)
         require(included, "evidence.inclusion", "a transaction that is not in the block")
@@ -137,7 +138,7 @@ class Evidence:
 
     def _tip(self, line: Line) -> Tip:
         line.names("tip")
-        data = line.bytes("tip")
+        data = line.data("tip")
         tip = Tip.decode(data)
         require(tip.network == self.network and tip.chain == self.chain.chain, "tip.chain", "a tip of another chain")
         self._check_signature("wardline/1/tip", tip.branch, data)
@@ -145,7 +146,7 @@ class Evidence:
 
     def _answer(self, line: Line) -> Answer:
         line.names("answer", "request", "asked", "body")
-        data, asking, asked, body = (line.bytes(name) for name in ("answer", "request", "asked", "body"))
+        data, asking, asked, body = (line.data(name) for name in ("answer", "request", "asked", "body"))
         answer, request = SignedAnswer.decode(data), RequestLine.decode(asking)
         require(answer.network == self.network, "answer.network", "an answer of another network")
         require(answer.request == sha256(asking), "answer.request", "an answer to another request")
@@ -156,7 +157,7 @@ class Evidence:
         self._check_signature("wardline/1/answer", answer.branch, data)
         return Answer(answer.branch, request, asked, body)
 
-    def _last(self, line: Line) -> Optional[int]:
+    def _last(self, line: Line) -> int | None:
         line.names("sha256", "seen_s", "grant", "signature")
         total = hashlib.sha256()
         for before in self.lines[: self.at - 1]:
@@ -166,16 +167,16 @@ class Evidence:
             empty = all(line.has[name] is None for name in ("seen_s", "grant", "signature"))
             require(empty, "evidence.witness", "a witness where none is needed")
             return None
-        seen, grant = line.integer("seen_s"), decode_grant(line.bytes("grant"), "evidence.grant")
+        seen, grant = line.integer("seen_s"), decode_grant(line.data("grant"), "evidence.grant")
         person = self.staff.get(grant.staff)
         holds = person is not None and grant_holds(grant, self.network, person, LONGEST_GRANT, seen)
         require(holds, "evidence.grant", "a grant that does not hold when it was seen")
-        signed = verify_in("wardline/1/evidence", grant.session_key, total.digest() + u64(seen), line.bytes("signature"))
+        signed = verify_in("wardline/1/evidence", grant.session_key, total.digest() + u64(seen), line.data("signature"))
         require(signed, "evidence.signature", "the witness's signature does not verify")
         return seen
 
 
-def verify(file: BinaryIO, network: bytes) -> Dict[str, Any]:
+def verify(file: BinaryIO, network: bytes) -> dict[str, Any]:
     """What the evidence shows, if it does."""
     require(file.seek(0, 2) <= LONGEST_FILE, "evidence.too-large", "a file that is too large")
     file.seek(0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, BinaryIO, Dict, Iterator, Optional
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 import rules
 from codec import Line, Refused, lines, require
@@ -24,7 +25,7 @@ class Export:
         self.lines = lines(file, LONGEST_LINE, "export")
         self.network = network
         self.sum = hashlib.sha256()
-        self.height: Optional[int] = None
+        self.height: int | None = None
         self.blocks = self.transactions = 0
         self.replayed = False
 
@@ -37,14 +38,14 @@ class Export:
             self.sum.update(raw + b"\n")
         return line
 
-    def verify(self) -> Dict[str, Any]:
+    def verify(self) -> dict[str, Any]:
         self._first()
         for line in self._until_sum():
             if "header" in line.has:
                 self._block(line)
             else:
                 line.names("epoch", "set", "proof")
-                self.follower.hand_over(line.integer("epoch"), line.bytes("set"), line.bytes("proof"))
+                self.follower.hand_over(line.integer("epoch"), line.data("set"), line.data("proof"))
         return {
             "chain": self.chain_name,
             "from": self.first,
@@ -66,9 +67,11 @@ class Export:
         require(right, "export.version", "not a chain export of version 1")
         self.chain_name = line.text("chain")
         require(self.chain_name in CHAINS, "export.line", "no such chain")
-        genesis = line.bytes("genesis")
+        genesis = line.data("genesis")
         require(line.digest("network") == self.network, "export.network", "an export of another network")
-        require(hashlib.sha256(genesis).digest() == self.network, "genesis.digest", "another genesis than the network's")
+        require(
+            hashlib.sha256(genesis).digest() == self.network, "genesis.digest", "another genesis than the network's"
+        )
         self.first, self.last = line.integer("from"), line.integer("to")
         require(self.first <= self.last, "export.range", "it ends before it begins")
         self.chain = Chain(Genesis.decode(genesis), CHAINS[self.chain_name])
@@ -102,18 +105,24 @@ class Export:
         line.names("height", "header", "body", "certificate")
         parent, self.height = self.follower.newest, line.integer("height")
         require(self.height == self.blocks, "export.height", "a block that is not the next one")
-        require(self.blocks <= self.last or self.follower.final < self.last, "export.too-long", "more blocks than prove `to`")
-        header = Header.decode(line.bytes("header"))
+        require(
+            self.blocks <= self.last or self.follower.final < self.last,
+            "export.too-long",
+            "more blocks than prove `to`",
+        )
+        header = Header.decode(line.data("header"))
         require(header.height == self.height, "export.height", "another height than the header's")
-        self.follower.take(header, line.maybe_bytes("certificate"))
+        self.follower.take(header, line.maybe_data("certificate"))
         self.blocks += 1
         if self.height == self.last:
             self.digest = header.digest
-        self._body(line.maybe_bytes("body"), header, parent)
+        self._body(line.maybe_data("body"), header, parent)
 
-    def _body(self, body: Optional[bytes], header: Header, parent: Optional[Header]) -> None:
+    def _body(self, body: bytes | None, header: Header, parent: Header | None) -> None:
         wanted = parent is None or self.first <= header.height <= self.last
-        require((body is not None) == wanted, "export.body", "a body outside, or none inside, of what the file says to have")
+        require(
+            (body is not None) == wanted, "export.body", "a body outside, or none inside, of what the file says to have"
+        )
         transactions = [] if body is None else read_body(body, header)
         self.transactions += len(transactions)
         if parent is None:
@@ -125,7 +134,7 @@ class Export:
             for transaction in transactions:
                 Transaction.decode(transaction)
 
-    def _replay(self, transactions: list, header: Header, parent: Header) -> None:
+    def _replay(self, transactions: list[bytes], header: Header, parent: Header) -> None:
         waiting = self.state.get(PENDING_VALIDATORS) is not None
         wanted = bool(transactions) or waiting or parent.transactions > 0 or parent.time < header.time
         require(wanted, "block.empty", "a block without transactions that nothing asks for")
@@ -138,7 +147,7 @@ class Export:
         require(self.state.root() == header.state_root, "block.state-root", "another state than the header's")
 
 
-def verify(file: BinaryIO, network: bytes) -> Dict[str, Any]:
+def verify(file: BinaryIO, network: bytes) -> dict[str, Any]:
     """What the export says, if all of it holds."""
     export = Export(file, network)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional
 
 import merkle
 import tree
@@ -28,7 +27,7 @@ class Header:
     state_root: bytes
 
     @staticmethod
-    def decode(data: bytes) -> "Header":
+    def decode(data: bytes) -> Header:
         def read(r: Reader) -> Header:
             parent, height = r.take(32), r.u64()
             if r.u16() != 1:
@@ -51,7 +50,7 @@ class Header:
         require(self.chain == chain, "header.chain", "a header of the other chain")
         require(self.epoch == self.height // epoch_length, "header.epoch", "another epoch than the height's")
 
-    def check_follows(self, parent: "Header") -> None:
+    def check_follows(self, parent: Header) -> None:
         require(self.height == parent.height + 1, "header.height", "a height that is not the next one")
         require(self.parent == parent.digest, "header.parent", "another parent than the block before")
         require(self.time >= parent.time, "header.time", "a time before the parent's")
@@ -74,21 +73,23 @@ def genesis_header(genesis: Genesis, chain: int, state_root: bytes) -> bytes:
     return where + u64(0) + u64(genesis.created) + u32(0) + merkle.EMPTY + state_root
 
 
-def read_body(data: bytes, header: Header) -> List[bytes]:
+def read_body(data: bytes, header: Header) -> list[bytes]:
     """The body's transactions, which must be those of the header."""
     require(len(data) <= LARGEST_BODY, "body.too-large", "a body that is too large")
 
-    def read(r: Reader) -> List[bytes]:
+    def read(r: Reader) -> list[bytes]:
         return r.many(MOST_TRANSACTIONS, lambda: r.blob(LARGEST_TRANSACTION))
 
     transactions = whole(data, "body.malformed", read)
     require(len(transactions) == header.transactions, "body.count", "another number of transactions than the header's")
-    require(merkle.root_of(transactions) == header.transaction_root, "body.root", "other transactions than the header's")
+    require(
+        merkle.root_of(transactions) == header.transaction_root, "body.root", "other transactions than the header's"
+    )
     return transactions
 
 
 class Chain:
-    """What a light client knows of a chain: its network, epoch length and, for an epoch, who signs."""
+    """What the genesis document says of a chain, as far as its headers and certificates need it."""
 
     def __init__(self, genesis: Genesis, chain: int) -> None:
         self.genesis, self.chain = genesis, chain
@@ -116,11 +117,11 @@ class Follower:
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
         self.validators = chain.genesis.validators(chain.chain)
-        self.newest: Optional[Header] = None
+        self.newest: Header | None = None
         self.final = -1  # the newest height that has a certificate
         self.waits_for_validators = False
 
-    def take(self, header: Header, certificate: Optional[bytes]) -> None:
+    def take(self, header: Header, certificate: bytes | None) -> None:
         require(not self.waits_for_validators, "handover.missing", "a block before its epoch's validators")
         self.chain.check_header(header)
         if self.newest is None:

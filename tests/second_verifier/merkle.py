@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional
 
 from codec import Reader, sha256, u64
 
@@ -23,14 +22,14 @@ class Frontier:
     """A tree's right edge: the roots of its perfect subtrees, the largest first, one for each one-bit of the size."""
 
     size: int
-    roots: List[bytes]
+    roots: list[bytes]
 
     @staticmethod
-    def empty() -> "Frontier":
+    def empty() -> Frontier:
         return Frontier(0, [])
 
     @staticmethod
-    def read(reader: Reader) -> "Frontier":
+    def read(reader: Reader) -> Frontier:
         size = reader.u64()
         if size >= 2**63:
             raise reader.fail("a frontier of too many leaves")
@@ -39,7 +38,7 @@ class Frontier:
     def write(self) -> bytes:
         return u64(self.size) + b"".join(self.roots)
 
-    def append(self, leaf: bytes) -> "Frontier":
+    def append(self, leaf: bytes) -> Frontier:
         roots, size = list(self.roots), self.size
         while size & 1:
             leaf = node_hash(roots.pop(), leaf)
@@ -55,14 +54,14 @@ class Frontier:
         return root
 
 
-def root_of(entries: List[bytes]) -> bytes:
+def root_of(entries: list[bytes]) -> bytes:
     frontier = Frontier.empty()
     for entry in entries:
         frontier = frontier.append(leaf_hash(entry))
     return frontier.root()
 
 
-def root_by_inclusion(leaf: bytes, index: int, size: int, proof: List[bytes]) -> Optional[bytes]:
+def root_by_inclusion(leaf: bytes, index: int, size: int, proof: list[bytes]) -> bytes | None:
     """RFC 9162, 2.1.3.2: the root under which the leaf is at the index; nothing if the proof has no such shape."""
     if index >= size:
         return None
@@ -80,11 +79,11 @@ def root_by_inclusion(leaf: bytes, index: int, size: int, proof: List[bytes]) ->
     return root if sn == 0 else None
 
 
-def includes(root: bytes, leaf: bytes, index: int, size: int, proof: List[bytes]) -> bool:
+def includes(root: bytes, leaf: bytes, index: int, size: int, proof: list[bytes]) -> bool:
     return root_by_inclusion(leaf, index, size, proof) == root
 
 
-def grew(old_size: int, old_root: bytes, size: int, root: bytes, proof: List[bytes]) -> bool:
+def grew(old_size: int, old_root: bytes, size: int, root: bytes, proof: list[bytes]) -> bool:
     """RFC 9162, 2.1.4.2: whether the first tree is a beginning of the second one."""
     if old_size == 0:
         return not proof and old_root == EMPTY

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import List, Optional, Tuple
 
 import roles
 from codec import Reader, listed, require, sha256, u16, whole
@@ -13,7 +12,7 @@ MAIN, SIDE = 1, 2
 ALL_SUITES = 7
 CHAINS = {"main": MAIN, "side": SIDE}
 
-Validators = List[Tuple[bytes, int]]  # public key and branch, ascending by key
+Validators = list[tuple[bytes, int]]  # public key and branch, ascending by key
 
 
 @dataclass(frozen=True)
@@ -25,15 +24,15 @@ class Participant:
     votes: bool
     signing: bytes
     main: bytes
-    side: Optional[bytes]
+    side: bytes | None
     wrap: bytes
     api: str
     main_address: str
-    side_address: Optional[str]
+    side_address: str | None
     active: bool
 
     @staticmethod
-    def read(r: Reader) -> "Participant":
+    def read(r: Reader) -> Participant:
         start = r.at
         id, name, trusted, votes, signing, main = r.u16(), r.text(100), r.boolean(), r.boolean(), r.take(32), r.take(32)
         side, wrap, _tls = r.option(lambda: r.take(32)), r.take(32), r.take(32)
@@ -43,21 +42,21 @@ class Participant:
             raw, id, name, trusted, votes, signing, main, side, wrap, api, main_address, side_address, active
         )
 
-    def places(self) -> List[bytes]:
+    def places(self) -> list[bytes]:
         """The Ed25519 keys, each at its place; nothing (empty) where there is none."""
         return [self.signing, self.main, self.side or b""]
 
-    def keys(self) -> List[bytes]:
+    def ed25519_keys(self) -> list[bytes]:
         return [key for key in self.places() if key]
 
-    def validator_key(self, chain: int) -> Optional[bytes]:
+    def validator_key(self, chain: int) -> bytes | None:
         """The key with which it may validate this chain now."""
         key = self.main if chain == MAIN else self.side
         return key if self.active and self.votes else None
 
     def stands(self) -> bool:
         """Whether the entry can stand by itself."""
-        keys = self.keys()
+        keys = self.ed25519_keys()
         return (
             not blank(self.name)
             and self.api.startswith("https://")
@@ -83,7 +82,7 @@ class Staff:
     active: bool
 
     @staticmethod
-    def read(r: Reader) -> "Staff":
+    def read(r: Reader) -> Staff:
         start = r.at
         id, branch, signing, agreement, mask = r.take(16), r.u16(), r.take(32), r.take(32), r.u16()
         if mask >> 8:
@@ -94,7 +93,7 @@ class Staff:
     def stands(self) -> bool:
         return is_registrable(self.signing) and is_agreement_key(self.agreement)
 
-    def ended(self) -> "Staff":
+    def ended(self) -> Staff:
         """The same entry, its activity aside (and its bytes, whose last one says it)."""
         return replace(self, raw=self.raw[:-1], active=False)
 
@@ -109,7 +108,7 @@ class Policy:
     table: int
 
     @staticmethod
-    def read(r: Reader) -> "Policy":
+    def read(r: Reader) -> Policy:
         start = r.at
         version, tip_age, longest_grant, copies, table = r.u32(), r.u32(), r.u32(), r.u8(), r.u32()
         return Policy(r.data[start : r.at], version, tip_age, longest_grant, copies, table)
@@ -132,7 +131,7 @@ def read_suites(r: Reader) -> int:
 
 
 def read_validators(r: Reader) -> Validators:
-    def read() -> Tuple[bytes, int]:
+    def read() -> tuple[bytes, int]:
         branch = r.u16()
         return r.take(32), branch
 
@@ -169,13 +168,13 @@ class Genesis:
     network: bytes
     created: int
     epoch_length: int
-    participants: List[Participant]
-    staff: List[Staff]
+    participants: list[Participant]
+    staff: list[Staff]
     suites: int
     policy: Policy
 
     @staticmethod
-    def decode(data: bytes) -> "Genesis":
+    def decode(data: bytes) -> Genesis:
         """The document, checked as section 3 says."""
 
         def read(r: Reader) -> Genesis:
@@ -201,7 +200,9 @@ class Genesis:
             require(holds, "genesis.rules", what)
 
         active = {entry.id: entry for entry in self.participants if entry.active}
-        keys = [key for entry in self.participants for key in entry.keys()] + [entry.signing for entry in self.staff]
+        keys = [key for entry in self.participants for key in entry.ed25519_keys()] + [
+            entry.signing for entry in self.staff
+        ]
         rule(2 <= self.epoch_length <= 65536, "an epoch length outside 2 to 65536")
         rule(all(entry.stands() for entry in self.participants), "a participant's entry that cannot stand by itself")
         rule(all(entry.stands() for entry in self.staff), "a staff entry that cannot stand by itself")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Optional
+from typing import Callable
 
 import envelope
 import roles
@@ -14,9 +14,25 @@ from merkle import EMPTY, Frontier, grew, leaf_hash
 from registry import ALL_SUITES, SIDE, Participant, Policy, Staff, blank, write_validators
 from state import State
 from transaction import (
-    BY_COMMITMENT, BY_POLICY, EMERGENCY, NAMES, UNABLE,
-    Access, BranchAuthor, ChainValidators, Enrol, Grant, Link, Lookup, Registry, SessionAuthor,
-    StaffAuthor, Storage, Suites, Transaction, custody,
+    BY_COMMITMENT,
+    BY_POLICY,
+    EMERGENCY,
+    NAMES,
+    UNABLE,
+    Access,
+    BranchAuthor,
+    ChainValidators,
+    Enrol,
+    Grant,
+    Link,
+    Lookup,
+    Registry,
+    SessionAuthor,
+    StaffAuthor,
+    Storage,
+    Suites,
+    Transaction,
+    custody,
 )  # fmt: skip
 
 LARGEST_ENVELOPE = 34_603_008
@@ -33,10 +49,9 @@ def apply(state: State, data: bytes, header: Header) -> None:
     require(tx.scope == SCOPES[type(tx.body)], "transaction.scope", "another scope than the kind's")
     require(bool(tx.scope & state.chain), "transaction.chain", "a transaction of the other chain")
     if isinstance(tx.body, Registry):
-        _approvals(state, tx)
-        _registry(state, tx.body, tx.author, header)
+        _registry(state, tx.body, _approvals(state, tx), header)
     elif isinstance(tx.body, Access):
-        _signed_by_branch(state, tx)
+        _signed_by_branch(state, tx, tx.body)
         _access(state, tx.body, header)
     else:
         person = _signed_in_session(state, tx, header)
@@ -53,16 +68,16 @@ def end_block(state: State, header: Header, epoch_length: int) -> None:
 
 def _staff(state: State, id: bytes) -> Staff:
     person = state.staff(id)
-    require(person is not None, "author.staff-unknown", "a person who is not registered")
-    assert person is not None
+    if person is None:
+        raise Refused("author.staff-unknown", "a person who is not registered")
     require(person.active, "author.staff-inactive", "a person who is not active")
     return person
 
 
 def _branch(state: State, id: int) -> Participant:
     branch = state.participant(id)
-    require(branch is not None and branch.active, "author.branch-inactive", "a branch that is not active")
-    assert branch is not None
+    if branch is None or not branch.active:
+        raise Refused("author.branch-inactive", "a branch that is not active")
     return branch
 
 
@@ -96,18 +111,18 @@ def _signed_in_session(state: State, tx: Transaction, header: Header) -> Staff:
     return person
 
 
-def _signed_by_branch(state: State, tx: Transaction) -> None:
+def _signed_by_branch(state: State, tx: Transaction, body: Access) -> None:
     author = tx.author
     if not isinstance(author, BranchAuthor):
         raise Refused("author.kind", "not signed by a branch")
     branch = _branch(state, author.branch)
     signed = verify_in("wardline/1/tx", branch.signing, tx.signed, author.signature)
     require(signed, "author.signature", "the branch's signature does not verify")
-    assert isinstance(tx.body, Access)
-    require(tx.body.branch == author.branch, "author.other-branch", "a log of another branch than the signer's")
+    require(body.branch == author.branch, "author.other-branch", "a log of another branch than the signer's")
 
 
-def _approvals(state: State, tx: Transaction) -> None:
+def _approvals(state: State, tx: Transaction) -> int:
+    """How many persons approve, each of whom may."""
     if not isinstance(tx.author, StaffAuthor):
         raise Refused("author.kind", "not approved by staff")
     for id, signature in tx.author.approvals:
@@ -117,6 +132,7 @@ def _approvals(state: State, tx: Transaction) -> None:
         require(allowed, "author.not-allowed", "an approver's roles do not allow it")
         signed = verify_in("wardline/1/approval", person.signing, tx.approved, signature)
         require(signed, "author.signature", "an approver's signature does not verify")
+    return len(tx.author.approvals)
 
 
 # Storage and access
@@ -140,7 +156,7 @@ def _storage(state: State, body: Storage, author: Staff, header: Header) -> None
 def _succeeds(state: State, body: Storage, author: Staff) -> None:
     """That the version is the next one of the same record by the same author."""
 
-    def read(r: Reader) -> tuple:
+    def read(r: Reader) -> tuple[int, tuple[int, int], bytes]:
         place, _, _ = (r.u16(), r.u8()), r.take(32), r.u32()
         version, staff, _ = r.u32(), r.take(16), r.u64()
         return version, place, staff
@@ -159,9 +175,8 @@ def _kept(state: State, body: Storage, copies: int) -> None:
     require(at_home, "storage.home-receipt-missing", "no receipt of the record's own branch")
     for holder, signature in body.receipts:
         branch = state.participant(holder)
-        may_hold = branch is not None and branch.active and branch.trusted
-        require(may_hold, "storage.receipt-branch", f"a receipt of branch {holder}, which may not hold records")
-        assert branch is not None
+        if branch is None or not (branch.active and branch.trusted):
+            raise Refused("storage.receipt-branch", f"a receipt of branch {holder}, which may not hold records")
         signed = verify_in("wardline/1/receipt", branch.signing, custody(state.network, body, holder), signature)
         require(signed, "storage.receipt-signature", f"the receipt of branch {holder} does not verify")
 
@@ -170,7 +185,11 @@ def _access(state: State, body: Access, header: Header) -> None:
     key = keys.access_key(body.branch)
     size, root = state.value(key, lambda r: (r.u64(), r.take(32), r.u64())[:2]) or (0, EMPTY)
     require(body.size > size, "access.not-grown", "a log that has not grown")
-    require(grew(size, root, body.size, body.root, body.proof), "access.inconsistent", "a log that does not go on from before")
+    require(
+        grew(size, root, body.size, body.root, body.proof),
+        "access.inconsistent",
+        "a log that does not go on from before",
+    )
     state.set(key, u64(body.size) + body.root + u64(header.height))
 
 
@@ -192,14 +211,14 @@ def _enrol(state: State, body: Enrol, author: Staff, header: Header) -> None:
 def _link(state: State, body: Link, author: Staff, header: Header) -> None:
     require(state.get(keys.link_key(body.record)) is None, "link.exists", "a record that is linked")
     patient = state.value(keys.patient_key(body.patient), read_patient)
-    require(patient is not None, "link.patient-unknown", "no such patient")
-    assert patient is not None
+    if patient is None:
+        raise Refused("link.patient-unknown", "no such patient")
     identity, height, links = patient
     state.set(keys.link_key(body.record), body.patient + u64(links.size) + u16(body.branch))
     state.set_patient(body.patient, identity, height, links.append(leaf_hash(body.record + u16(body.branch))))
 
 
-def read_patient(r: Reader) -> tuple:
+def read_patient(r: Reader) -> tuple[bytes, int, Frontier]:
     """SHA-256 of the identity, height of the enrolment, and the frontier of the links."""
     identity, height, links = r.take(32), r.u64(), r.blob(2056)
     return identity, height, whole(links, r.code, Frontier.read)
@@ -213,16 +232,16 @@ def _lookup(state: State, body: Lookup, author: Staff, header: Header) -> None:
     state.set(keys.lookup_key(body.id), value)
 
 
-_SESSION_KINDS: Dict[type, Callable[..., None]] = {Storage: _storage, Enrol: _enrol, Link: _link, Lookup: _lookup}
+_SESSION_KINDS: dict[type, Callable[..., None]] = {Storage: _storage, Enrol: _enrol, Link: _link, Lookup: _lookup}
 
 
 # Registry
 
 
-def _registry(state: State, body: Registry, author: StaffAuthor, header: Header) -> None:
+def _registry(state: State, body: Registry, approvals: int, header: Header) -> None:
     entry = body.entry
     needed = 1 if isinstance(entry, Staff) and _one_person_is_enough(entry, state.staff(entry.id)) else 2
-    require(len(author.approvals) >= needed, "registry.approvals-too-few", f"fewer than {needed} approvals")
+    require(approvals >= needed, "registry.approvals-too-few", f"fewer than {needed} approvals")
     version = state.registry_version() + 1
     require(body.version >= version, "registry.version-old", "a version that was taken")
     require(body.version <= version, "registry.version-ahead", "a version that is ahead")
@@ -243,7 +262,7 @@ def _registry(state: State, body: Registry, author: StaffAuthor, header: Header)
     state.set_registry_version(version)
 
 
-def _one_person_is_enough(entry: Staff, before: Optional[Staff]) -> bool:
+def _one_person_is_enough(entry: Staff, before: Staff | None) -> bool:
     if before is None:
         return not entry.roles & ~(roles.RESEARCHER | roles.PATIENT)
     return before.active and not entry.active and before.ended() == entry.ended()
@@ -254,7 +273,9 @@ def _participant(state: State, entry: Participant, header: Header) -> None:
     before = state.participant(entry.id)
     had = before.places() if before else [b"", b"", b""]
     new = [key for key, old in zip(entry.places(), had) if key and key != old]
-    require(all(state.get(keys.owner_key(key)) is None for key in new), "registry.key-taken", "a key that is somebody's")
+    require(
+        all(state.get(keys.owner_key(key)) is None for key in new), "registry.key-taken", "a key that is somebody's"
+    )
     ids = state.participants()
     if before is None:
         require(len(ids) < 200, "registry.full", "too many participants")
@@ -299,7 +320,7 @@ def _staff_entry(state: State, entry: Staff) -> None:
 
 def _list(state: State, key: bytes, person: Staff, belongs: bool) -> None:
     """Puts a person in a list of staff, or takes the person out."""
-    ids: List[bytes] = [id for id in state.staff_ids(key) if id != person.id]
+    ids: list[bytes] = [id for id in state.staff_ids(key) if id != person.id]
     ids += [person.id] if belongs else []
     require(len(ids) <= MOST_STAFF, "registry.full", "too many people")
     state.set_staff_ids(key, ids)

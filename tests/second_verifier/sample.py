@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from collections.abc import Iterable
+from typing import Any
 
 import ed25519
 import ledger
@@ -15,8 +16,8 @@ import merkle
 import roles
 import rules
 import tree
-from codec import blob, listed, sha256, to_base64, u16, u32, u64
-from registry import MAIN, SIDE, Genesis, Participant, Staff
+from codec import Refused, blob, listed, sha256, to_base64, u16, u32, u64
+from registry import MAIN, SIDE, Genesis
 from state import State, validators_key
 
 CREATED = 1_800_000_000
@@ -75,7 +76,9 @@ def policy(version: int = 1, copies: int = 2) -> bytes:
 
 
 def genesis(epoch_length: int = EPOCH_LENGTH, votes: int = 4) -> bytes:
-    participants = [participant(id, votes=id <= votes) for id in (1, 2, 3, 4)] + [participant(5, trusted=False, votes=False)]
+    participants = [participant(id, votes=id <= votes) for id in (1, 2, 3, 4)] + [
+        participant(5, trusted=False, votes=False)
+    ]
     people = [
         staff("ward", 1, roles.WARD | roles.REGISTRAR),
         staff("ward 2", 2, roles.WARD | roles.REGISTRAR),
@@ -92,9 +95,19 @@ class Network:
         self.genesis = Genesis.decode(self.document)
         self.id = self.genesis.network
 
-    def grant(self, person: str, not_before: int = CREATED, not_after: int = CREATED + 3600, key: str = "", epoch: int = 1) -> bytes:
+    def grant(
+        self, person: str, not_before: int = CREATED, not_after: int = CREATED + 3600, key: str = "", epoch: int = 1
+    ) -> bytes:
         session = f"session of {person}"
-        body = self.id + id16(person) + u32(epoch) + public(session) + agreement(session) + u64(not_before) + u64(not_after)
+        body = (
+            self.id
+            + id16(person)
+            + u32(epoch)
+            + public(session)
+            + agreement(session)
+            + u64(not_before)
+            + u64(not_after)
+        )
         return body + sign("wardline/1/grant", key or person, body)
 
     def in_session(self, person: str, scope: int, kind: int, body: bytes, grant: bytes = b"") -> bytes:
@@ -128,7 +141,7 @@ class Network:
         approvals = sorted(id16(name) + sign("wardline/1/approval", name, body) for name in by)
         return body + b"\x03" + listed(approvals)
 
-    def access(self, branch: int, entries: List[bytes], before: int = 0) -> bytes:
+    def access(self, branch: int, entries: list[bytes], before: int = 0) -> bytes:
         proof = consistency(entries, before)
         body = u16(branch) + u64(len(entries)) + merkle.root_of(entries) + listed(proof)
         signed = self.id + b"\x01\x04" + body + b"\x02" + u16(branch)
@@ -145,10 +158,10 @@ def envelope(object: bytes, version: int = 1, suite: int = 2, content: int = 1, 
     return head + u32(0) + b"\x01" + bytes(padded + {1: 32, 2: 16, 3: 48}[suite])
 
 
-def consistency(entries: List[bytes], before: int) -> List[bytes]:
+def consistency(entries: list[bytes], before: int) -> list[bytes]:
     """RFC 6962, 2.1.2"""
 
-    def subproof(m: int, part: List[bytes], whole: bool) -> List[bytes]:
+    def subproof(m: int, part: list[bytes], whole: bool) -> list[bytes]:
         n = len(part)
         if m == n:
             return [] if whole else [merkle.root_of(part)]
@@ -160,7 +173,7 @@ def consistency(entries: List[bytes], before: int) -> List[bytes]:
     return subproof(before, entries, True) if before else []
 
 
-def inclusion(entries: List[bytes], index: int) -> List[bytes]:
+def inclusion(entries: list[bytes], index: int) -> list[bytes]:
     """RFC 6962, 2.1.1"""
     n = len(entries)
     if n == 1:
@@ -188,14 +201,14 @@ def state_proof(state: State, key: bytes) -> bytes:
         side = tree.bit(wanted, depth)
         siblings.append(sibling(node.halves[1 - side]))
         node, depth = node.halves[side], depth + 1
-    leaf = b"\x00" if node is None else b"\x01" + node.key + hashes[node.key]
+    leaf = b"\x01" + node.key + hashes[node.key] if node and node.key else b"\x00"
     return leaf + listed(siblings[::-1])
 
 
 class Block:
-    def __init__(self, header: bytes, transactions: List[bytes], certificate: Optional[bytes]) -> None:
+    def __init__(self, header: bytes, transactions: list[bytes], certificate: bytes | None) -> None:
         self.header, self.transactions, self.certificate = header, transactions, certificate
-        self.handover: Optional[Dict[str, Any]] = None
+        self.handover: dict[str, Any] | None = None
 
     @property
     def digest(self) -> bytes:
@@ -216,7 +229,9 @@ class Chain:
         self.blocks = [Block(ledger.genesis_header(network.genesis, chain, self.state.root()), [], None)]
         self.time = CREATED
         self.validators = network.genesis.validators(chain)
-        self.signing = {public(f"{word} {id}"): f"{word} {id}" for word in ("main", "side", "new main") for id in range(1, 8)}
+        self.signing = {
+            public(f"{word} {id}"): f"{word} {id}" for word in ("main", "side", "new main") for id in range(1, 8)
+        }
 
     def certify(self, header: bytes, epoch: int, signers: Iterable[int] = (0, 1, 2)) -> bytes:
         n, signers = len(self.validators), [index for index in signers if index < len(self.validators)]
@@ -227,25 +242,27 @@ class Chain:
         signatures = [ed25519.sign(seed(self.signing[self.validators[index][0]]), message) for index in signers]
         return proposal + u64(n) + bits + varint(len(signatures)) + b"".join(signatures)
 
-    def header(self, transactions: List[bytes], state_root: bytes, time: int, **other: Any) -> bytes:
+    def header(self, transactions: list[bytes], state_root: bytes, time: int, **other: Any) -> bytes:
         height = len(self.blocks)
         fields = {"parent": self.blocks[-1].digest, "height": height, "epoch": height // self.length, **other}
         where = fields["parent"] + u64(fields["height"]) + u16(1) + self.network.id + bytes([self.chain])
         what = u64(fields["epoch"]) + u64(time) + u32(len(transactions)) + merkle.root_of(transactions)
         return where + what + state_root
 
-    def add(self, *transactions: bytes, certified: bool = True, forced: bool = False, later: int = 1, **other: Any) -> Block:
+    def add(
+        self, *transactions: bytes, certified: bool = True, forced: bool = False, later: int = 1, **other: Any
+    ) -> Block:
         """The next block. With `forced`, transactions that the rules refuse are in it and change nothing."""
         self.time += later
         draft = ledger.Header.decode(self.header(list(transactions), bytes(32), self.time, **other))
         for transaction in transactions:
             try:
                 rules.apply(self.state, transaction, draft)
-            except rules.Refused:
+            except Refused:
                 if not forced:
                     raise
         rules.end_block(self.state, draft, self.length)
-        header = self.header(list(transactions), self.state.root(), self.time, **other)
+        header: bytes = self.header(list(transactions), self.state.root(), self.time, **other)
         block = Block(header, list(transactions), self.certify(header, draft.epoch) if certified else None)
         self.blocks.append(block)
         if draft.ends_epoch(self.length):
@@ -264,50 +281,69 @@ class Chain:
     def name(self) -> str:
         return "main" if self.chain == MAIN else "side"
 
-    def export_lines(self, first: int = 0, last: Optional[int] = None) -> List[Dict[str, Any]]:
+    def export_lines(self, first: int = 0, last: int | None = None) -> list[dict[str, Any]]:
         last = len(self.blocks) - 1 if last is None else last
         head = {"wardline": "chain export", "version": 1, "network": self.network.id.hex(), "chain": self.name}
-        lines: List[Dict[str, Any]] = [{**head, "genesis": to_base64(self.network.document), "from": first, "to": last}]
+        lines: list[dict[str, Any]] = [{**head, "genesis": to_base64(self.network.document), "from": first, "to": last}]
         for height, block in enumerate(self.blocks):
             body = to_base64(block.body) if height == 0 or first <= height <= last else None
             certificate = to_base64(block.certificate) if block.certificate else None
-            lines.append({"height": height, "header": to_base64(block.header), "body": body, "certificate": certificate})
+            lines.append(
+                {"height": height, "header": to_base64(block.header), "body": body, "certificate": certificate}
+            )
             if block.handover:
                 lines.append(block.handover)
             if height >= last and block.certificate:
                 break
         return lines
 
-    def block_line(self, height: int) -> Dict[str, Any]:
+    def block_line(self, height: int) -> dict[str, Any]:
         headers, at = [to_base64(self.blocks[height].header)], height
         while self.blocks[at].certificate is None:
             at += 1
             headers.append(to_base64(self.blocks[at].header))
         return {"headers": headers, "certificate": to_base64(self.blocks[at].certificate or b"")}
 
-    def transaction_line(self, height: int, index: int) -> Dict[str, Any]:
+    def transaction_line(self, height: int, index: int) -> dict[str, Any]:
         transactions = self.blocks[height].transactions
         proof = [digest.hex() for digest in inclusion(transactions, index)]
         return {"transaction": to_base64(transactions[index]), "index": index, "inclusion": proof}
 
-    def step_line(self, height: int) -> Dict[str, Any]:
+    def step_line(self, height: int) -> dict[str, Any]:
         block = self.blocks[height]
         assert block.handover and block.certificate
         step = {"step": block.handover["epoch"], "header": to_base64(block.header)}
-        return {**step, "certificate": to_base64(block.certificate), "set": block.handover["set"], "proof": block.handover["proof"]}
+        return {
+            **step,
+            "certificate": to_base64(block.certificate),
+            "set": block.handover["set"],
+            "proof": block.handover["proof"],
+        }
 
 
-def export_file(lines: List[Dict[str, Any]]) -> bytes:
+def export_file(lines: list[dict[str, Any]]) -> bytes:
     """The lines and their sum."""
     data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
     blocks = sum("header" in line for line in lines)
     return data + json.dumps({"blocks": blocks, "sha256": sha256(data).hex()}).encode() + b"\n"
 
 
-def answer_line(network: Network, branch: int, path: str, body: Any, asked: Any = None, main_height: int = 99, **other: Any) -> Dict[str, Any]:
+def answer_line(
+    network: Network, branch: int, path: str, body: Any, asked: Any = None, main_height: int = 99, **other: Any
+) -> dict[str, Any]:
     asked_bytes = b"" if asked is None else json.dumps(asked).encode()
     body_bytes = body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = network.id + u16(branch) + id16("nonce") + u64(1) + u64(main_height) + u64(0) + text("POST") + text(path) + sha256(asked_bytes)
+    request = (
+        network.id
+        + u16(branch)
+        + id16("nonce")
+        + u64(1)
+        + u64(main_height)
+        + u64(0)
+        + text("POST")
+        + text(path)
+        + sha256(asked_bytes)
+    )
     status = other.get("status", 200)
     answer = network.id + u16(branch) + sha256(request) + u32(0) + u16(status) + sha256(body_bytes) + u64(CREATED)
     answer += sign("wardline/1/answer", other.get("key", f"signing {branch}"), answer)
@@ -315,18 +351,20 @@ def answer_line(network: Network, branch: int, path: str, body: Any, asked: Any 
     return {name: to_base64(value) for name, value in parts.items()}
 
 
-def evidence_file(network: Network, chain: str, kind: str, *lines: Dict[str, Any], witness: str = "ward", seen: int = CREATED + 9) -> bytes:
+def evidence_file(
+    network: Network, chain: str, kind: str, *lines: dict[str, Any], witness: str = "ward", seen: int = CREATED + 9
+) -> bytes:
     first = {"wardline": "evidence", "version": 1, "kind": kind, "network": network.id.hex(), "chain": chain}
     every = [{**first, "genesis": to_base64(network.document)}, *lines]
     data = b"".join(json.dumps(line).encode() + b"\n" for line in every)
-    last: Dict[str, Any] = {"sha256": sha256(data).hex(), "seen_s": None, "grant": None, "signature": None}
+    last: dict[str, Any] = {"sha256": sha256(data).hex(), "seen_s": None, "grant": None, "signature": None}
     if kind != "inclusion":
         signature = sign("wardline/1/evidence", f"session of {witness}", sha256(data) + u64(seen))
         last.update(seen_s=seen, grant=to_base64(network.grant(witness)), signature=to_base64(signature))
     return data + json.dumps(last).encode() + b"\n"
 
 
-def busy_chains() -> Tuple[Chain, Chain]:
+def busy_chains() -> tuple[Chain, Chain]:
     """A main and a side chain with every kind of transaction, every kind of registry entry, and epochs that end."""
     network = Network()
     main, side = Chain(network, MAIN), Chain(network, SIDE)
@@ -343,7 +381,9 @@ def busy_chains() -> Tuple[Chain, Chain]:
         network.registry(10, b"\x02" + staff("nora", 5, roles.RESEARCHER, active=False), by=["admin-b"]),
     ]
     main.add(network.storage("a"), network.storage("b", person="ward 2", home=2, holders=(2, 3, 4)))
-    main.add(network.storage("a", version=2, holders=(1, 4)), network.access(1, [b"one", b"two", b"three"]), certified=False)
+    main.add(
+        network.storage("a", version=2, holders=(1, 4)), network.access(1, [b"one", b"two", b"three"]), certified=False
+    )
     main.add(changes[0])  # the end of epoch 0
     main.add(*changes[1:5], later=0)
     main.add(network.storage("c", assent=b"\x02\x01", holders=(1, 2, 6)), certified=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Optional, TypeVar
+from typing import Callable, TypeVar
 
 import roles
 import tree
@@ -61,12 +61,12 @@ class State:
 
     def __init__(self, genesis: Genesis, chain: int) -> None:
         self.network, self.chain = genesis.network, chain
-        self.values: Dict[bytes, bytes] = {}
+        self.values: dict[bytes, bytes] = {}
         self.tree: tree.Tree = None
-        self.changes: Dict[bytes, Optional[bytes]] = {}
+        self.changes: dict[bytes, bytes | None] = {}
         self._begin(genesis)
 
-    def get(self, key: bytes) -> Optional[bytes]:
+    def get(self, key: bytes) -> bytes | None:
         return self.values.get(key)
 
     def set(self, key: bytes, value: bytes) -> None:
@@ -80,14 +80,14 @@ class State:
         self.tree, self.changes = tree.changed(self.tree, self.changes), {}
         return tree.root(self.tree)
 
-    def value(self, key: bytes, read: Callable[[Reader], T]) -> Optional[T]:
+    def value(self, key: bytes, read: Callable[[Reader], T]) -> T | None:
         value = self.values.get(key)
         return None if value is None else whole(value, "state.malformed", read)
 
-    def participant(self, id: int) -> Optional[Participant]:
+    def participant(self, id: int) -> Participant | None:
         return self.value(participant_key(id), Participant.read)
 
-    def staff(self, id: bytes) -> Optional[Staff]:
+    def staff(self, id: bytes) -> Staff | None:
         return self.value(staff_key(id), Staff.read)
 
     def policy(self) -> Policy:
@@ -98,10 +98,10 @@ class State:
     def suites(self) -> int:
         return self.value(SUITES, read_suites) or 0
 
-    def staff_ids(self, key: bytes) -> List[bytes]:
+    def staff_ids(self, key: bytes) -> list[bytes]:
         return self.value(key, lambda r: r.many(4096, lambda: r.take(16))) or []
 
-    def participants(self) -> List[int]:
+    def participants(self) -> list[int]:
         return self.value(PARTICIPANTS, lambda r: r.many(200, r.u16)) or []
 
     def registry_version(self) -> int:
@@ -112,10 +112,10 @@ class State:
         pending = self.value(PENDING_VALIDATORS, read_validators)
         return pending if pending is not None else self.value(validators_key(epoch), read_validators) or []
 
-    def set_staff_ids(self, key: bytes, ids: List[bytes]) -> None:
+    def set_staff_ids(self, key: bytes, ids: list[bytes]) -> None:
         self.set(key, listed(sorted(ids)))
 
-    def set_participants(self, ids: List[int]) -> None:
+    def set_participants(self, ids: list[int]) -> None:
         self.set(PARTICIPANTS, listed([u16(id) for id in sorted(ids)]))
 
     def own_key(self, public: bytes, owner: bytes) -> None:
@@ -138,7 +138,7 @@ class State:
         self.set_participants([entry.id for entry in genesis.participants])
         for entry in genesis.participants:
             self.set(participant_key(entry.id), entry.raw)
-            for key in entry.keys():
+            for key in entry.ed25519_keys():
                 self.own_key(key, b"\x01" + u16(entry.id))
         for person in genesis.staff:
             self.set(staff_key(person.id), person.raw)

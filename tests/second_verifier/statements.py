@@ -1,10 +1,10 @@
-"""What branches sign beside the chain: tips (ledger.md, section 8) and answers (node.md), and the JSON of their bodies."""
+"""What branches sign beside the chain: tips (ledger.md, section 8) and answers (node.md) with the JSON in them."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, List, Optional, Tuple
+from typing import Any
 
 from codec import Reader, Refused, from_base64, from_hex, whole
 
@@ -30,7 +30,7 @@ class Tip:
     time: int
 
     @staticmethod
-    def decode(data: bytes) -> "Tip":
+    def decode(data: bytes) -> Tip:
         def read(r: Reader) -> Tip:
             tip = Tip(r.take(32), r.code_of(2, "chain"), r.u16(), r.u64(), r.take(32), r.u64())
             r.take(64)
@@ -47,7 +47,7 @@ class RequestLine:
     body: bytes
 
     @staticmethod
-    def decode(data: bytes) -> "RequestLine":
+    def decode(data: bytes) -> RequestLine:
         def read(r: Reader) -> RequestLine:
             _network, branch, _nonce, _counter = r.take(32), r.u16(), r.take(16), r.u64()
             main_height, _side_height = r.u64(), r.u64()
@@ -66,7 +66,7 @@ class SignedAnswer:
     body: bytes
 
     @staticmethod
-    def decode(data: bytes) -> "SignedAnswer":
+    def decode(data: bytes) -> SignedAnswer:
         def read(r: Reader) -> SignedAnswer:
             network, branch, request, _part, status = r.take(32), r.u16(), r.take(32), r.u32(), r.u16()
             answer = SignedAnswer(network, branch, request, status, r.take(32))
@@ -97,7 +97,7 @@ class Json:
         self._pairs: _Pairs = pairs
 
     @staticmethod
-    def parse(data: bytes) -> "Json":
+    def parse(data: bytes) -> Json:
         try:
             return Json(json.loads(data.decode("utf-8"), object_pairs_hook=_Pairs, parse_constant=_no_constant))
         except (ValueError, RecursionError):
@@ -109,25 +109,25 @@ class Json:
         shows(len(values) < 2, self.CODE, f"{name} is there twice")
         return values[0] if values else None
 
-    def maybe_bytes(self, name: str) -> Optional[bytes]:
+    def maybe_data(self, name: str) -> bytes | None:
         value = self.value(name)
         return None if value is None else read_bytes(value, name)
 
-    def bytes(self, name: str) -> bytes:
+    def data(self, name: str) -> bytes:
         return read_bytes(self.value(name), name)
 
     def id(self, name: str) -> bytes:
         return read_id(self.value(name), name)
 
-    def list(self, name: str, may_be_left_out: bool = False) -> List[Any]:
-        value = self.value(name)
+    def items(self, name: str, may_be_left_out: bool = False) -> list[Any]:
+        value: list[Any] = self.value(name)
         if value is None and may_be_left_out:
             return []
         shows(type(value) is list, self.CODE, f"{name} is not a list")
         return value
 
 
-class _Pairs(List[Tuple[str, Any]]):
+class _Pairs(list[tuple[str, Any]]):
     """An object's members in their order, so that names that are there twice can be seen."""
 
 
@@ -150,23 +150,29 @@ def read_id(value: Any, name: str) -> bytes:
 
 
 def read_branch(value: Any, name: str) -> int:
-    shows(type(value) is int and 0 <= value < 65536, Json.CODE, f"{name} is not a branch's number")
-    return value
+    number: int = value
+    shows(type(value) is int and 0 <= number < 65536, Json.CODE, f"{name} is not a branch's number")
+    return number
 
 
-def headers_of(answer: Answer, chain: str) -> List[Tuple[bytes, Optional[bytes]]]:
+def headers_of(answer: Answer, chain: str) -> list[tuple[bytes, bytes | None]]:
     """Every header of an answer with the certificate beside it, by the path that was asked."""
     path, prefix = answer.request.path, f"/v1/{chain}/"
     route = path[len(prefix) :] if path.startswith(prefix) else ""
     height = route[len("blocks/") :]
-    known = route in ("headers", "stream", "proofs") or route.startswith("blocks/") and height.isascii() and height.isdigit()
+    known = (
+        route in ("headers", "stream", "proofs")
+        or route.startswith("blocks/")
+        and height.isascii()
+        and height.isdigit()
+    )
     shows(known, "evidence.path", "an answer of another chain or to another kind of request")
     body = Json.parse(answer.body)
     if route == "headers":
-        items = [Json(item) for item in body.list("headers")]
+        items = [Json(item) for item in body.items("headers")]
     elif route == "stream":
         block = body.value("block")
         items = [] if block is None else [Json(block)]
     else:
         items = [body]
-    return [(item.bytes("header"), item.maybe_bytes("certificate")) for item in items]
+    return [(item.data("header"), item.maybe_data("certificate")) for item in items]

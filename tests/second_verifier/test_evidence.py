@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import random
 import unittest
-from typing import Any, Dict, Optional
+from typing import Any
 
 import evidence
-import roles
 import sample
-from codec import Refused, listed, sha256, to_base64, u16
+from codec import Refused, sha256, to_base64
 from registry import MAIN, SIDE
 from sample import CREATED, answer_line, evidence_file
 from state import participant_key, patient_key, staff_key
@@ -22,11 +21,11 @@ ENVELOPES = "/v1/records/envelopes"
 LINKS = "/v1/patients/links"
 
 
-def verify(data: bytes) -> Dict[str, Any]:
+def verify(data: bytes) -> dict[str, Any]:
     return evidence.verify(io.BytesIO(data), NETWORK.id)
 
 
-def headers(*blocks: sample.Block, without: bool = False) -> list:
+def headers(*blocks: sample.Block, without: bool = False) -> list[Any]:
     return [
         {"header": to_base64(block.header), "certificate": None if without else to_base64(block.certificate or b"")}
         for block in blocks
@@ -34,7 +33,7 @@ def headers(*blocks: sample.Block, without: bool = False) -> list:
 
 
 class Evidence(unittest.TestCase):
-    def holds(self, kind: str, *lines: Any, chain: str = "main", **other: Any) -> Dict[str, Any]:
+    def holds(self, kind: str, *lines: Any, chain: str = "main", **other: Any) -> dict[str, Any]:
         return verify(evidence_file(NETWORK, chain, kind, *lines, **other))
 
     def refused(self, code: str, kind: str, *lines: Any, chain: str = "main", **other: Any) -> None:
@@ -48,10 +47,10 @@ class Evidence(unittest.TestCase):
             self.holds(kind, *lines, chain=chain, **other)
         self.assertEqual(caught.exception.code, code, caught.exception)
 
-    def tip(self, branch: int, height: int, digest: bytes, time: int = CREATED, chain: int = MAIN) -> Dict[str, str]:
+    def tip(self, branch: int, height: int, digest: bytes, time: int = CREATED, chain: int = MAIN) -> dict[str, str]:
         return {"tip": to_base64(NETWORK.tip(chain, branch, height, digest, time))}
 
-    def member(self, chain: sample.Chain, name: str, key: bytes) -> Dict[str, Any]:
+    def member(self, chain: sample.Chain, name: str, key: bytes) -> dict[str, Any]:
         last = len(chain.blocks) - 1
         line = {name: to_base64(chain.state.values[key]), **chain.block_line(last)}
         return {**line, "proof": to_base64(sample.state_proof(chain.state, key))}
@@ -59,14 +58,16 @@ class Evidence(unittest.TestCase):
     def test_inclusion(self) -> None:
         found = self.holds("inclusion", BUSY_MAIN.block_line(1), BUSY_MAIN.transaction_line(1, 1))
         self.assertEqual(found["transaction"], sha256(BUSY_MAIN.blocks[1].transactions[1]).hex())
-        self.holds("inclusion", BUSY_MAIN.block_line(2), BUSY_MAIN.transaction_line(2, 0))  # proven by the block after it
+        self.holds(
+            "inclusion", BUSY_MAIN.block_line(2), BUSY_MAIN.transaction_line(2, 0)
+        )  # proven by the block after it
         self.refused("evidence.inclusion", "inclusion", BUSY_MAIN.block_line(2), BUSY_MAIN.transaction_line(1, 0))
         moved = {**BUSY_MAIN.transaction_line(1, 1), "index": 0}
         self.refused("evidence.inclusion", "inclusion", BUSY_MAIN.block_line(1), moved)
 
     def test_steps_lead_to_the_validators_of_later_epochs(self) -> None:
         part = BUSY_MAIN.block_line(11), BUSY_MAIN.transaction_line(11, 1)
-        one, two, = BUSY_MAIN.step_line(3), BUSY_MAIN.step_line(7)  # fmt: skip
+        one, two = BUSY_MAIN.step_line(3), BUSY_MAIN.step_line(7)
         self.holds("inclusion", one, two, *part)
         late = BUSY_MAIN.block_line(12), BUSY_MAIN.transaction_line(12, 0)
         three = BUSY_MAIN.step_line(11)
@@ -136,7 +137,14 @@ class Evidence(unittest.TestCase):
         self.refuted("forged.genuine", "forged", answer_line(NETWORK, 2, "/v1/main/stream", {"block": None}))
         self.refuted("evidence.path", "forged", answer_line(NETWORK, 2, "/v1/side/headers", {"headers": headers(bad)}))
         self.refuted("evidence.path", "forged", answer_line(NETWORK, 2, "/v1/main/blocks/x", headers(bad)[0]))
-        for body in (b"nonsense", b"[]", b'{"headers":1}', b'{"headers":[{}]}', b'{"headers":[],"headers":[]}', b"[" * 200_000):
+        for body in (
+            b"nonsense",
+            b"[]",
+            b'{"headers":1}',
+            b'{"headers":[{}]}',
+            b'{"headers":[],"headers":[]}',
+            b"[" * 200_000,
+        ):
             self.refuted("answer.unreadable", "forged", answer_line(NETWORK, 2, "/v1/main/headers", body))
 
     def test_a_certificate_counts_against_a_branch_only_with_its_epochs_validators(self) -> None:
@@ -145,7 +153,7 @@ class Evidence(unittest.TestCase):
         damaged = sample.Block(block.header, [], block.certificate[:-1] + bytes([block.certificate[-1] ^ 1]))
         of_another = sample.Block(block.header, [], BUSY_MAIN.blocks[11].certificate)
 
-        def answer(*blocks: sample.Block) -> Dict[str, Any]:
+        def answer(*blocks: sample.Block) -> dict[str, Any]:
             return answer_line(NETWORK, 2, "/v1/main/headers", {"headers": headers(*blocks)})
 
         self.holds("forged", *steps, answer(damaged))
@@ -166,7 +174,7 @@ class Evidence(unittest.TestCase):
         self.refused("answer.status", "forged", answer_line(NETWORK, 2, "/v1/main/headers", body, status=403))
         self.refused("evidence.signature", "forged", answer_line(NETWORK, 2, "/v1/main/headers", body, key="signing 3"))
 
-    def envelopes(self, given: Optional[bytes], branch: int = 1, record: str = "mine", **other: Any) -> list:
+    def envelopes(self, given: bytes | None, branch: int = 1, record: str = "mine", **other: Any) -> list[Any]:
         chain = sample.Chain(NETWORK, MAIN)
         pointer = sha256(sample.envelope(sample.id16("mine")))
         chain.add(NETWORK.storage("mine", pointer=pointer))
@@ -199,13 +207,25 @@ class Evidence(unittest.TestCase):
 
     def test_omitted_links(self) -> None:
         block, key = BUSY_SIDE.blocks[-1], patient_key(sample.id16("mei"))
-        entry = {"value": to_base64(BUSY_SIDE.state.values[key]), "proof": to_base64(sample.state_proof(BUSY_SIDE.state, key))}
-        nobody = {"value": None, "proof": to_base64(sample.state_proof(BUSY_SIDE.state, patient_key(sample.id16("no"))))}
+        entry = {
+            "value": to_base64(BUSY_SIDE.state.values[key]),
+            "proof": to_base64(sample.state_proof(BUSY_SIDE.state, key)),
+        }
+        nobody = {
+            "value": None,
+            "proof": to_base64(sample.state_proof(BUSY_SIDE.state, patient_key(sample.id16("no")))),
+        }
         records, branches = [sample.id16(name).hex() for name in "abcd"], [1, 2, 1, 1]
         steps = [BUSY_SIDE.step_line(height) for height in (3, 7)]
 
-        def lines(who: str, **changes: Any) -> list:
-            body = {"header": to_base64(block.header), "patient": entry, "records": records, "branches": branches, **changes}
+        def lines(who: str, **changes: Any) -> list[Any]:
+            body = {
+                "header": to_base64(block.header),
+                "patient": entry,
+                "records": records,
+                "branches": branches,
+                **changes,
+            }
             asked = {"patient": sample.id16(who).hex(), "purpose": "treatment"}
             answer = answer_line(NETWORK, 3, LINKS, {k: v for k, v in body.items() if v != "out"}, asked)
             return [*steps, BUSY_SIDE.block_line(9), answer]

@@ -6,25 +6,25 @@ import copy
 import io
 import random
 import unittest
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable
 
 import export
 import roles
 import sample
-from codec import Refused, from_base64, listed, sha256, to_base64, u16, u32
+from codec import Refused, blob, from_base64, listed, sha256, to_base64, u16, u32
 from registry import MAIN, SIDE
 
 NETWORK = sample.Network()
 BUSY_MAIN, BUSY_SIDE = sample.busy_chains()
-Lines = List[Dict[str, Any]]
+Lines = list[dict[str, Any]]
 
 
-def verify(data: bytes, network: bytes = NETWORK.id) -> Dict[str, Any]:
+def verify(data: bytes, network: bytes = NETWORK.id) -> dict[str, Any]:
     return export.verify(io.BytesIO(data), network)
 
 
 class Exports(unittest.TestCase):
-    def refused(self, data: bytes, code: str, height: Optional[int] = None) -> None:
+    def refused(self, data: bytes, code: str, height: int | None = None) -> None:
         with self.assertRaises(Refused) as caught:
             verify(data)
         self.assertEqual(caught.exception.code, code, caught.exception)
@@ -72,13 +72,15 @@ class Exports(unittest.TestCase):
             data = bytearray(whole)
             for _ in range(chance.randrange(1, 4)):
                 at = chance.randrange(len(data))
-                data[at : at + chance.randrange(3)] = chance.choice([b"", b'"', b"{", b"\n", b"\xff", b"[", b"9", b"null"])
+                data[at : at + chance.randrange(3)] = chance.choice(
+                    [b"", b'"', b"{", b"\n", b"\xff", b"[", b"9", b"null"]
+                )
             if data != whole:
                 with self.assertRaises(Refused):
                     verify(bytes(data))
-        for data in (b"", b"\n", b"{}\n", b"[]\n", b"null\n", b"\x00\n", b"[" * 200_000 + b"\n", b"9" * 5000 + b"\n"):
+        for short in (b"", b"\n", b"{}\n", b"[]\n", b"null\n", b"\x00\n", b"[" * 200_000 + b"\n", b"9" * 5000 + b"\n"):
             with self.assertRaises(Refused):
-                verify(data)
+                verify(short)
 
     def test_lines_are_what_the_page_says(self) -> None:
         self.edited(lambda lines: lines[0].update(version=2), "export.version")
@@ -150,7 +152,7 @@ class Exports(unittest.TestCase):
         verify(sample.export_file(waiting.export_lines()))
 
     def test_session_authors(self) -> None:
-        created, body = sample.CREATED, sample.id16("m") + sample.blob(sample.envelope(sample.id16("m"), 1, 3, 2))
+        created, body = sample.CREATED, sample.id16("m") + blob(sample.envelope(sample.id16("m"), 1, 3, 2))
 
         def enrol(**grant: Any) -> bytes:
             return NETWORK.in_session("ward", 2, 6, body, NETWORK.grant("ward", **grant))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import unittest
-from typing import List
+from typing import Any
 
+import ed25519
 import envelope
 import merkle
 import sample
@@ -33,7 +34,7 @@ EXAMPLE = bytes.fromhex(
 class Certificates(unittest.TestCase):
     """The example at the end of certificate.md."""
 
-    validators = sorted(sample.ed25519.public_key(bytes([number]) * 32) for number in (1, 2, 3, 4))
+    validators = sorted(ed25519.public_key(bytes([number]) * 32) for number in (1, 2, 3, 4))
     namespace = "wardline/" + "0" * 64 + "/main"
 
     def check(self, data: bytes, epoch: int = 1, payload: bytes = sha256(b"a block header")) -> None:
@@ -101,7 +102,7 @@ class Merkle(unittest.TestCase):
             found = merkle.grew(case["size1"], roots[0], case["size2"], roots[1], proof)
             self.assertEqual(found, expected, case)
 
-    def _cases(self, name: str) -> List[dict]:
+    def _cases(self, name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in vectors(self, name).splitlines()]
 
     def test_proofs_that_are_made_here(self) -> None:
@@ -125,25 +126,26 @@ class Merkle(unittest.TestCase):
 
 class StateTree(unittest.TestCase):
     def test_a_tree_is_its_definition_whatever_way_it_was_made(self) -> None:
-        def root(entries: dict, depth: int = 0) -> bytes:
+        def root(entries: dict[bytes, bytes], depth: int = 0) -> bytes:
             if not entries:
                 return tree.PLACEHOLDER
             if len(entries) == 1:
                 return tree.leaf_hash(*next(iter(entries.items())))
-            halves: tuple = ({}, {})
+            halves: tuple[dict[bytes, bytes], dict[bytes, bytes]] = ({}, {})
             for key, value in entries.items():
                 halves[tree.bit(key, depth)][key] = value
             return tree.inner_hash(root(halves[0], depth + 1), root(halves[1], depth + 1))
 
-        values: dict = {}
+        values: dict[bytes, bytes] = {}
         made: tree.Tree = None
         for turn in range(40):
-            changes = {bytes([turn * 7 % 50 + step]): sha256(bytes([turn, step])) for step in range(turn % 9)}
-            taken = {key: None for key in list(values)[: turn % 4]}
-            changes = {**changes, **taken}
+            changes: dict[bytes, bytes | None] = {}
+            for step in range(turn % 9):
+                changes[bytes([turn * 7 % 50 + step])] = sha256(bytes([turn, step]))
+            for key in list(values)[: turn % 4]:
+                changes[key] = None
             made = tree.changed(made, changes)
-            values.update(changes)
-            values = {key: value for key, value in values.items() if value is not None}
+            values = {key: value for key, value in {**values, **changes}.items() if value is not None}
             self.assertEqual(tree.root(made), root({sha256(k): sha256(v) for k, v in values.items()}))
 
     def test_proofs_of_presence_and_absence(self) -> None:
@@ -174,7 +176,14 @@ class Envelopes(unittest.TestCase):
             header = envelope.outer_form(data)
             self.assertEqual((header.suite, header.version, header.padded), (suite, 7, 512))
             self.assertTrue(envelope.is_marked(data, header))
-            for bad in (data[:-1], data + b"\x00", data[:97], b"", b"X" + data[1:], data[:94] + b"\x00\x00\x02\x01" + data[98:]):
+            for bad in (
+                data[:-1],
+                data + b"\x00",
+                data[:97],
+                b"",
+                b"X" + data[1:],
+                data[:94] + b"\x00\x00\x02\x01" + data[98:],
+            ):
                 with self.assertRaises(Refused):
                     envelope.outer_form(bad)
 

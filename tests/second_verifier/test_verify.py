@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from typing import Any, List, Tuple
+from typing import Any
 
 import sample
 from codec import sha256
@@ -16,7 +16,7 @@ from codec import sha256
 PROGRAM = pathlib.Path(__file__).with_name("verify.py")
 
 
-def run(*arguments: str) -> Tuple[int, List[Any]]:
+def run(*arguments: str) -> tuple[int, list[Any]]:
     done = subprocess.run([sys.executable, str(PROGRAM), *arguments], capture_output=True, text=True)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
@@ -50,7 +50,9 @@ class CommandLine(unittest.TestCase):
             status, found = run(*paths, folder, folder + "/none", "--network", network)
             self.assertEqual((status, len(found)), (4, 8))
             reasons = [line["reason"] for line in found[3:]]
-            self.assertEqual(reasons, ["envelope.length", "file.kind", "file.kind", "file.unreadable", "file.unreadable"])
+            self.assertEqual(
+                reasons, ["envelope.length", "file.kind", "file.kind", "file.unreadable", "file.unreadable"]
+            )
             for kind in ("export", "evidence", "envelope"):
                 for path in paths:
                     _, (line,) = run(path, "--network", network, "--kind", kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Tuple, Union
+from typing import Callable, Union
 
 from codec import Reader, sha256, whole
 from registry import Participant, Policy, Staff
@@ -27,7 +27,7 @@ class Grant:
     signature: bytes
 
     @staticmethod
-    def read(r: Reader) -> "Grant":
+    def read(r: Reader) -> Grant:
         start = r.at
         network, staff, key_epoch, session_key, _agreement = r.take(32), r.take(16), r.u32(), r.take(32), r.take(32)
         not_before, not_after, signature = r.u64(), r.u64(), r.take(64)
@@ -52,7 +52,7 @@ class BranchAuthor:
 
 @dataclass(frozen=True)
 class StaffAuthor:
-    approvals: List[Tuple[bytes, bytes]]  # staff id, signature
+    approvals: list[tuple[bytes, bytes]]  # staff id, signature
 
 
 Author = Union[SessionAuthor, BranchAuthor, StaffAuthor]
@@ -68,10 +68,10 @@ class Storage:
     version: int
     assent: int
     assent_number: int  # its reason or policy version
-    receipts: List[Tuple[int, bytes]]  # branch id, signature
+    receipts: list[tuple[int, bytes]]  # branch id, signature
 
     @staticmethod
-    def read(r: Reader) -> "Storage":
+    def read(r: Reader) -> Storage:
         record, branch, kind, pointer = r.take(16), r.u16(), r.code_of(12, "record kind"), r.take(32)
         size, version, assent, number = r.u32(), r.u32(), r.code_of(4, "assent"), 0
         if assent == BY_COMMITMENT:
@@ -90,7 +90,7 @@ class Suites:
 @dataclass(frozen=True)
 class ChainValidators:
     chain: int
-    branches: List[int]
+    branches: list[int]
 
 
 Entry = Union[Participant, Staff, Suites, Policy, ChainValidators]
@@ -100,7 +100,7 @@ def _chain_validators(r: Reader) -> ChainValidators:
     return ChainValidators(r.code_of(2, "chain"), r.ordered(50, r.u16, key=lambda id: id))
 
 
-_ENTRIES: List[Callable[[Reader], Entry]] = [
+_ENTRIES: list[Callable[[Reader], Entry]] = [
     Participant.read, Staff.read, lambda r: Suites(r.u8()), Policy.read, _chain_validators,
 ]  # fmt: skip
 
@@ -111,7 +111,7 @@ class Registry:
     entry: Entry
 
     @staticmethod
-    def read(r: Reader) -> "Registry":
+    def read(r: Reader) -> Registry:
         return Registry(r.u32(), _ENTRIES[r.code_of(5, "entry") - 1](r))
 
 
@@ -120,10 +120,10 @@ class Access:
     branch: int
     size: int
     root: bytes
-    proof: List[bytes]
+    proof: list[bytes]
 
     @staticmethod
-    def read(r: Reader) -> "Access":
+    def read(r: Reader) -> Access:
         return Access(r.u16(), r.u64(), r.take(32), r.many(128, lambda: r.take(32)))
 
 
@@ -133,7 +133,7 @@ class Enrol:
     identity: bytes
 
     @staticmethod
-    def read(r: Reader) -> "Enrol":
+    def read(r: Reader) -> Enrol:
         return Enrol(r.take(16), r.blob(8192))
 
 
@@ -144,7 +144,7 @@ class Link:
     branch: int
 
     @staticmethod
-    def read(r: Reader) -> "Link":
+    def read(r: Reader) -> Link:
         return Link(r.take(16), r.take(16), r.u16())
 
 
@@ -156,12 +156,12 @@ class Lookup:
     reason: str
 
     @staticmethod
-    def read(r: Reader) -> "Lookup":
+    def read(r: Reader) -> Lookup:
         return Lookup(r.take(16), r.take(16), r.code_of(6, "purpose"), r.text(200))
 
 
 Body = Union[Storage, Registry, Access, Enrol, Link, Lookup]
-_BODIES: Dict[int, Callable[[Reader], Body]] = {
+_BODIES: dict[int, Callable[[Reader], Body]] = {
     STORAGE: Storage.read, REGISTRY: Registry.read, ACCESS: Access.read,
     ENROL: Enrol.read, LINK: Link.read, LOOKUP: Lookup.read,
 }  # fmt: skip
@@ -196,7 +196,7 @@ class Transaction:
         return self.raw[:-64]
 
     @staticmethod
-    def decode(data: bytes) -> "Transaction":
+    def decode(data: bytes) -> Transaction:
         def read(r: Reader) -> Transaction:
             network, scope, kind = r.take(32), r.code_of(3, "scope"), r.u8()
             if kind not in _BODIES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import Optional
 
 from codec import Reader, sha256, whole
 
@@ -26,19 +26,19 @@ class Node:
 
     __slots__ = ("hash", "key", "halves")
 
-    def __init__(self, hash: bytes, key: Optional[bytes], halves: Tuple["Tree", "Tree"]) -> None:
+    def __init__(self, hash: bytes, key: bytes | None, halves: tuple[Tree, Tree]) -> None:
         self.hash, self.key, self.halves = hash, key, halves
 
 
 Tree = Optional[Node]
-Changes = List[Tuple[bytes, Optional[bytes]]]  # key hash, and the value's hash or nothing to take it away
+Changes = list[tuple[bytes, Optional[bytes]]]  # key hash, and the value's hash or nothing to take it away
 
 
 def root(tree: Tree) -> bytes:
     return tree.hash if tree else PLACEHOLDER
 
 
-def changed(tree: Tree, changes: Dict[bytes, Optional[bytes]]) -> Tree:
+def changed(tree: Tree, changes: dict[bytes, bytes | None]) -> Tree:
     """The tree after values were set (or, with nothing, removed) under canonical keys."""
     return _changed(tree, [(sha256(k), None if v is None else sha256(v)) for k, v in changes.items()], 0)
 
@@ -50,7 +50,7 @@ def _changed(tree: Tree, changes: Changes, depth: int) -> Tree:
         if len(changes) == 1 and (tree is None or tree.key == changes[0][0]):
             key, value = changes[0]
             return None if value is None else Node(leaf_hash(key, value), key, (None, None))
-        halves: List[Tree] = [None, None]
+        halves: list[Tree] = [None, None]
         if tree is not None and tree.key is not None:
             halves[bit(tree.key, depth)] = tree
     else:
@@ -73,10 +73,10 @@ def _sibling(reader: Reader) -> bytes:
     return (inner_hash if kind == 1 else leaf_hash)(reader.take(32), reader.take(32))
 
 
-def proves(proof: bytes, key: bytes, value: Optional[bytes], under: bytes, code: str) -> bool:
+def proves(proof: bytes, key: bytes, value: bytes | None, under: bytes, code: str) -> bool:
     """Whether a proof shows that the key has the value, or that it is absent, under the root."""
 
-    def read(reader: Reader) -> Tuple[Optional[Tuple[bytes, bytes]], List[bytes]]:
+    def read(reader: Reader) -> tuple[tuple[bytes, bytes] | None, list[bytes]]:
         leaf = reader.option(lambda: (reader.take(32), reader.take(32)))
         return leaf, reader.many(256, lambda: _sibling(reader))
 

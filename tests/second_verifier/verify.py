@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any, BinaryIO, Callable, Dict, List, Optional
+from typing import Any, BinaryIO, Callable
 
 import envelope
 import evidence
@@ -17,17 +17,17 @@ import export
 from codec import Refused, parse_json, sha256
 from statements import Refuted
 
-Judge = Callable[[BinaryIO, bytes], Dict[str, Any]]
+Judge = Callable[[BinaryIO, bytes], dict[str, Any]]
 
 
-def _envelope(file: BinaryIO, network: bytes) -> Dict[str, Any]:
+def _envelope(file: BinaryIO, network: bytes) -> dict[str, Any]:
     data = file.read(envelope.LARGEST + (1 << 20))
     header = envelope.outer_form(data)
     seen = {"pointer": sha256(data).hex(), "size": len(data), "segments_marked": envelope.is_marked(data, header)}
     return {**vars(header), "object": header.object.hex(), **seen}
 
 
-JUDGES: Dict[str, Judge] = {"export": export.verify, "evidence": evidence.verify, "envelope": _envelope}
+JUDGES: dict[str, Judge] = {"export": export.verify, "evidence": evidence.verify, "envelope": _envelope}
 NAMES = {"chain export": "export", "evidence": "evidence"}
 
 
@@ -44,8 +44,8 @@ def guess(file: BinaryIO) -> str:
     return NAMES[name]
 
 
-def judge(path: str, network: bytes, kind: Optional[str]) -> Dict[str, Any]:
-    verdict: Dict[str, Any] = {"file": path, "accepted": False, "kind": kind, "height": None}
+def judge(path: str, network: bytes, kind: str | None) -> dict[str, Any]:
+    verdict: dict[str, Any] = {"file": path, "accepted": False, "kind": kind, "height": None}
     try:
         with open(path, "rb") as file:
             verdict["kind"] = kind = kind or guess(file)
@@ -62,7 +62,7 @@ def judge(path: str, network: bytes, kind: Optional[str]) -> Dict[str, Any]:
     return verdict
 
 
-def main(arguments: List[str]) -> int:
+def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--network", required=True, metavar="HEX64", help="SHA-256 of the genesis document")
