@@ -147,7 +147,7 @@ def _challenge(*parts: bytes) -> int:
     return int.from_bytes(hashlib.sha512(b"".join(parts)).digest(), "little") % L
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether [8]([s]B - [k]A - R) is the identity, s being below the group's order."""
     if len(public) != 32 or len(signature) != 64:

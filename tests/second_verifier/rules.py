@@ -33,7 +33,7 @@ from transaction import (
     Suites,
     Transaction,
     custody,
-)  # fmt: skip
+)
 
 LARGEST_ENVELOPE = 34_603_008
 MOST_STAFF = 4096

@@ -73,7 +73,7 @@ def main(arguments: list[str]) -> int:
     status = 0
     for path in options.files:
         verdict = judge(path, bytes.fromhex(options.network), options.kind)
-        print(json.dumps(verdict, ensure_ascii=False), flush=True)
+        print(json.dumps(verdict), flush=True)
         status = status if verdict["accepted"] else 4
     return status
 
