@@ -12,7 +12,7 @@ import envelope
 import merkle
 import sample
 import tree
-from certificate import Certificate
+from certificate import Certificate, varint
 from codec import Reader, Refused, sha256
 from ledger import state_word
 from registry import MAIN, SIDE
@@ -58,6 +58,15 @@ class Certificates(unittest.TestCase):
         for data in (long_epoch, EXAMPLE + b"\x00", EXAMPLE[:-1], b"", EXAMPLE[:45]):
             with self.assertRaises(Refused):
                 self.check(data)
+
+    def test_varints_are_the_shortest_that_fit(self) -> None:
+        for data, number in ((b"\x00", 0), (b"\x7f", 127), (b"\x80\x01", 128), (b"\xff" * 9 + b"\x01", 2**64 - 1)):
+            self.assertEqual(varint(Reader(data, "varint"), 64), number)
+        for data in (b"\x80\x00", b"\xff" * 9 + b"\x02", b"\x80" * 10 + b"\x01", b"\x80", b"", b"\xff\xff\x00"):
+            with self.assertRaises(Refused):
+                varint(Reader(data, "varint"), 64)
+        with self.assertRaises(Refused):
+            varint(Reader(b"\xff\xff\xff\xff\x10", "varint"), 32)
 
     def test_another_block_epoch_or_chain_is_refused(self) -> None:
         with self.assertRaises(Refused):
