@@ -1,10 +1,10 @@
 //! `wardline lookup`: who is looked up, by whom, for what; and the patient that every other command needs.
 
-use super::{NOT_WHOLE, Result, access::Access, output};
+use super::{NOT_WHOLE, Result, access::Access, evidence, output};
 use clap::Args;
 use serde_json::json;
-use std::process::ExitCode;
-use wardline_client::{AnswerState, Candidate, FinalLookup, Group};
+use std::{path::PathBuf, process::ExitCode};
+use wardline_client::{AnswerState, Candidate, FinalLookup, Group, ToProve};
 use wardline_ledger::{MAX_REASON, PatientId};
 use wardline_policy::Purpose;
 use wardline_record::Identity;
@@ -43,15 +43,25 @@ pub struct Options {
     access: Access,
     #[command(flatten)]
     who: Who,
+    /// Write a proof that the lookup is on the side chain into this new file
+    #[arg(long, value_name = "FILE")]
+    evidence: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(options: Options) -> Result<ExitCode> {
+    if let Some(path) = options.evidence.as_deref().filter(|path| path.symlink_metadata().is_ok()) {
+        return Err(format!("{} exists already; choose another name", path.display()).into());
+    }
     let group = options.access.open()?;
     let (who, proven) = super::runtime()?.block_on(async {
         let who = options.who.look_up(&group).await?;
+        let FinalLookup { id, height } = who.lookup;
+        if let Some(path) = &options.evidence {
+            evidence::keep(path, &group.evidence(ToProve::Lookup { id, height }).await?)?;
+        }
         let proven = group.proven_identity(who.patient, &who.lookup).await?;
         Ok::<_, super::Failure>((who, proven))
     })?;
@@ -61,6 +71,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
         output::json(&json!({
             "lookup": lookup.id.to_string(),
             "side_height": lookup.height,
+            "evidence": options.evidence,
             "patient": patient.to_string(),
             "identity_proven": person.is_some(),
             "family": person.map(|person| &person.family),
@@ -74,6 +85,9 @@ pub fn run(options: Options) -> Result<ExitCode> {
             "lookup {} is final on the side chain at height {}",
             lookup.id, lookup.height
         ))?;
+        if let Some(path) = &options.evidence {
+            evidence::told(path, &group.network())?;
+        }
     }
     Ok(if person.is_some() { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
 }

@@ -6,6 +6,7 @@ mod access;
 mod console;
 #[cfg(feature = "node")]
 mod demo;
+mod evidence;
 mod export;
 mod import;
 #[cfg(feature = "node")]
@@ -67,6 +68,9 @@ enum Command {
     Verify(verify::Options),
     /// Write a chain's verified blocks to a file, for another verifier
     Export(export::Options),
+    /// Check what proves a lie or an entry, offline; or prove that something is on a chain
+    #[command(subcommand)]
+    Evidence(evidence::Command),
     /// A patient's consolidated history over all branches
     Visits(visits::Options),
     /// Take over patient histories that other systems wrote (FHIR R4)
@@ -96,6 +100,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Status(options) => status::run(options),
         Command::Verify(options) => verify::run(options),
         Command::Export(options) => export::run(options),
+        Command::Evidence(command) => evidence::run(command),
         Command::Visits(options) => visits::run(options),
         Command::Import(options) => import::run(options),
         Command::Lookup(options) => lookup::run(options),

@@ -198,9 +198,10 @@ pub fn row_document(row: &Row) -> Value {
 
 /// The four checks of a record by name, each with its word and, where it does not hold, why.
 fn verdict_document(row: &Row) -> Value {
-    let checks = row.verdict.checks().map(|(name, check)| {
-        (name.to_owned(), json!({"state": check.text(), "why": check.why()}))
-    });
+    let checks = row
+        .verdict
+        .checks()
+        .map(|(name, check)| (name.to_owned(), json!({"state": check.text(), "why": check.why()})));
     Value::Object(checks.into_iter().collect())
 }
 

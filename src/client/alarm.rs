@@ -7,6 +7,7 @@ mod build;
 mod kept;
 mod words;
 
+pub(crate) use kept::write_new;
 pub use words::headline;
 
 use crate::{
@@ -19,6 +20,7 @@ use kept::Folder;
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use wardline_ledger::{
     Chain, Genesis, RecordId, SignedTip,
@@ -27,7 +29,9 @@ use wardline_ledger::{
 use wardline_policy::{Operation, Request, decide};
 
 /// Open alarms of one kind about one branch: more of the same is told in the log alone.
-const OPEN_MAX: usize = 32;
+const OPEN_MAX: usize = 16;
+/// How long an answer waits for the alarms that it gives reason to.
+const RAISING: Duration = Duration::from_millis(1500);
 /// Characters of the reason for closing an alarm.
 const REASON: std::ops::RangeInclusive<usize> = 3..=200;
 
@@ -267,6 +271,22 @@ impl Group {
         alarms
     }
 
+    /// Raises what a question brought to light.
+    ///
+    /// It goes on by itself when it takes long: an alarm must not keep a record from whoever needs it.
+    pub(crate) async fn raise_all(&self, findings: Vec<Finding>) {
+        if findings.is_empty() {
+            return;
+        }
+        let inner = self.inner.clone();
+        let raised = tokio::spawn(async move {
+            for finding in findings {
+                inner.raise(finding).await;
+            }
+        });
+        let _ = tokio::time::timeout(RAISING, raised).await;
+    }
+
     /// Closes an alarm: writing goes on. Who, when and why is kept beside the evidence.
     ///
     /// # Errors
@@ -341,6 +361,9 @@ impl Inner {
             }
         }
         tracing::warn!("alarm {} {}", alarm.kind.text(), alarm.id);
+        if let Finding::Fork { from, .. } = finding {
+            tracing::warn!("the other block was given by branch {from}");
+        }
         locked(&self.alarms.list).push(alarm);
         // Whoever draws must hear of it at once, whoever noticed it.
         self.watch.changed();

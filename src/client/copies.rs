@@ -55,6 +55,7 @@ impl Inner {
         home: &Arc<Branch>,
         heard: &mut (dyn FnMut(&[RecordDraft]) + Send),
     ) -> Result<Vec<Trouble>, ClientError> {
+        self.may_write(home.id())?;
         let wanted = usize::from(self.rules().policy.copies_min);
         let mut troubles: Vec<Trouble> = drafts.iter().map(|_| Trouble::default()).collect();
         let mut running = FuturesUnordered::new();
@@ -62,6 +63,11 @@ impl Inner {
         // Large bodies go out one after the other: all at once they would need the memory of all.
         let room = Arc::new(Semaphore::new(if large { 1 } else { Semaphore::MAX_PERMITS }));
         for branch in self.on(Chain::Side) {
+            if let Err(error) = self.may_write(branch.id()) {
+                let why = format!("{}: {error}", branch.name());
+                troubles.iter_mut().for_each(|trouble| trouble.others.push(why.clone()));
+                continue;
+            }
             for errands in self.errands(drafts, &branch, home) {
                 // A task of its own, so that slow branches still get it after the others were enough.
                 running.push(tokio::spawn(run(branch.clone(), home.id(), errands, room.clone())));

@@ -108,7 +108,12 @@ impl Inner {
         let wanted = usize::from(self.rules().policy.copies_min);
         let mut failures = Vec::new();
         let mut running = FuturesUnordered::new();
+        self.may_write(home)?;
         for branch in self.on(Chain::Side) {
+            if let Err(error) = self.may_write(branch.id()) {
+                failures.push(format!("{}: {error}", branch.name()));
+                continue;
+            }
             let Some(stanza) = draft.stanzas.get(&branch.id()).filter(|_| !draft.kept.contains(&branch.id()))
             else {
                 continue;

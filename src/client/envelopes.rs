@@ -2,6 +2,8 @@
 //! pointer, whoever gave them.
 
 use crate::{
+    alarm::Finding,
+    answer::Given,
     branch::{Branch, BranchError, Target},
     group::Inner,
     race::HEDGE,
@@ -42,7 +44,7 @@ pub(crate) struct Copy {
     pub(crate) absent: Vec<u16>,
 }
 
-type Answer = (Arc<Branch>, Vec<Wanted>, Result<Envelopes, BranchError>);
+type Answer = (Arc<Branch>, Vec<Wanted>, Result<Given<Envelopes>, BranchError>);
 
 impl Inner {
     /// The envelopes of all records: every home branch at once, others where one fails or is slow.
@@ -137,19 +139,19 @@ pub(crate) fn pages(wanted: &[Wanted]) -> Vec<Vec<Wanted>> {
 
 async fn fetch(branch: Arc<Branch>, page: Vec<Wanted>) -> Answer {
     let query = EnvelopesQuery { records: page.iter().map(|one| one.record).collect() };
-    let reply = branch.ask(Target::of(RouteId::Envelopes), &query).await;
+    let reply = branch.ask_kept(Target::of(RouteId::Envelopes), &query).await;
     (branch, page, reply)
 }
 
 fn absorb(
     branch: &Branch,
     asked: &[Wanted],
-    reply: Result<Envelopes, BranchError>,
+    reply: Result<Given<Envelopes>, BranchError>,
     copies: &mut BTreeMap<RecordId, Copy>,
     tally: &Tally,
 ) {
-    let reply = match reply {
-        Ok(reply) if reply.envelopes.len() == asked.len() => reply,
+    let (reply, proof) = match reply {
+        Ok(given) if given.value.envelopes.len() == asked.len() => (given.value, given.proof),
         Ok(_) => return tally.invalid(branch.id(), "it left envelopes out".to_owned()),
         Err(error) => return tally.failed(branch, &error),
     };
@@ -161,6 +163,7 @@ fn absorb(
                 // The chain takes no record without its home branch's receipt; whose the others are it does not keep.
                 if one.home == branch.id() {
                     tally.lacking(branch.id(), 1);
+                    tally.found(Finding::Missing { record: one.record, proof: proof.clone() });
                 }
             }
             Some(envelope) => {
@@ -171,6 +174,7 @@ fn absorb(
                 } else {
                     copy.altered.push(branch.id());
                     tally.invalid(branch.id(), "it served altered records".to_owned());
+                    tally.found(Finding::Altered { record: one.record, proof: proof.clone() });
                 }
             }
         }

@@ -61,7 +61,7 @@ impl Inner {
             })
             .collect();
         if transactions.len() > 1
-            && let Some(branch) = self.on(chain).first()
+            && let Some(branch) = self.writable(chain).unwrap_or_default().first()
         {
             for part in settling.chunks_mut(BATCH_MAX) {
                 // Whatever went wrong, the transactions are asked for one by one then.

@@ -68,7 +68,7 @@ impl Inner {
         let mut waited = false;
         let mut refused_by = BTreeSet::new();
         loop {
-            for branch in self.on(chain) {
+            for branch in self.writable(chain)? {
                 match self.settle_at(&branch, chain, &bytes, id, until).await {
                     Ok(settled) => return Ok(settled),
                     Err(Unsettled::Refused(error)) => {

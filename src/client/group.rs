@@ -23,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 use wardline_crypto::Digest;
-use wardline_ledger::{Chain, Genesis, NetworkId, PatientId};
+use wardline_ledger::{Chain, Genesis, LookupId, NetworkId, PatientId};
 use wardline_record::Identity;
 
 /// A branch as this console reaches it.
@@ -68,6 +68,8 @@ pub(crate) struct Inner {
     pub(crate) drafts: Drafts<RecordDraft>,
     pub(crate) enrolments: Drafts<EnrolDraft>,
     pub(crate) alarms: Alarms,
+    /// This session's lookups: transactions whose bytes no branch gives back to their maker.
+    pub(crate) lookups: Mutex<BTreeMap<LookupId, Vec<u8>>>,
 }
 
 impl Group {
@@ -130,6 +132,7 @@ impl Group {
         let mut overview = Overview::before(&main, side.as_deref(), &branches);
         let notices = std::iter::once(&main).chain(&side).flat_map(|trust| trust.notices(clock.now_s()));
         overview.warning = joined(notices.collect());
+        let alarms = Alarms::open(&settings.state, &genesis, clock.now_s());
         let watch = Watch::of(
             branches.iter().map(|branch| branch.id()).collect(),
             side.as_ref().map(|_| {
@@ -137,7 +140,6 @@ impl Group {
                 trusted.map(|branch| branch.id()).collect()
             }),
         );
-        let alarms = Alarms::open(&settings.state, &genesis, clock.now_s());
         let inner = Inner {
             network,
             session,
@@ -156,6 +158,7 @@ impl Group {
             drafts: Drafts::default(),
             enrolments: Drafts::default(),
             alarms,
+            lookups: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -1,6 +1,7 @@
 //! A patient's history: links proven whole, pointers proven agreed, envelopes compared, records opened.
 
 use crate::{
+    alarm::Finding,
     branch::Branch,
     envelopes::Wanted,
     error::ClientError,
@@ -259,7 +260,9 @@ impl Group {
             .collect();
         let mut unheard: BTreeMap<u16, _> = branches.iter().map(|branch| (branch.id(), branch)).collect();
 
-        let mut listing = inner.listing(&mut claims, &mut unheard, tally).await?;
+        let listing = inner.listing(&mut claims, &mut unheard, tally).await;
+        self.raise_all(tally.findings()).await;
+        let mut listing = listing?;
         let mut pointers = inner.pointers(&listing.links).await?;
         // A branch that was slow before is hardly waited for again.
         let late = if unheard.values().all(|branch| branch.is_silent()) { GRACE } else { LATE };
@@ -297,6 +300,7 @@ impl Group {
         for row in &mut rows {
             row.verdict.history = listing.whole.check();
         }
+        self.raise_all(tally.findings()).await;
         Ok(History {
             patient,
             identity: inner.identity_of(patient, &listing.identity),
@@ -327,10 +331,12 @@ impl Group {
         let branches = inner.on(Chain::Side);
         let tally = &Tally::of(&branches, Instant::now());
         let least = inner.least_side_height(lookup)?;
-        let (_, claim) = first_good(branches, |branch| async move {
+        let claim = first_good(branches, |branch| async move {
             inner.claim(branch, patient, lookup, least, tally).await.1
         })
-        .await?;
+        .await;
+        self.raise_all(tally.findings()).await;
+        let (_, claim) = claim?;
         Ok(inner.identity_of(patient, &claim.entry.identity))
     }
 }
@@ -377,6 +383,7 @@ impl Listing {
                 whole.push(claim);
             } else {
                 tally.invalid(claim.branch.id(), NOT_WHOLE.to_owned());
+                tally.found(Finding::Omission { proof: claim.proof });
             }
         }
         let given: Vec<(u16, usize)> = self
@@ -440,6 +447,7 @@ impl Inner {
                 return Ok(Listing::of(claim, Wholeness::Proven { side_height }));
             }
             tally.invalid(branch.id(), NOT_WHOLE.to_owned());
+            tally.found(Finding::Omission { proof: claim.proof.clone() });
             let told = |claim: &Claim| (claim.entry.links.size(), claim.links.len());
             if longest.as_ref().is_none_or(|longest| told(longest) < told(&claim)) {
                 longest = Some(claim);

@@ -1,6 +1,8 @@
 //! A patient's list of records: asked of all trusted branches, proven whole under the verified side chain.
 
 use crate::{
+    alarm::Finding,
+    answer::{Given, SignedBody},
     branch::{Branch, Target},
     error::ClientError,
     group::Inner,
@@ -19,6 +21,8 @@ pub(crate) struct Claim {
     pub(crate) header: Known,
     pub(crate) entry: PatientEntry,
     pub(crate) links: Vec<(RecordId, BranchId)>,
+    /// The branch's signature under all of it.
+    pub(crate) proof: Arc<SignedBody>,
 }
 
 impl Claim {
@@ -48,7 +52,7 @@ impl Inner {
         tally: &Tally,
     ) -> (Arc<Branch>, Result<Claim, ClientError>) {
         let query = LinksQuery { patient, lookup: lookup.id };
-        let reply: Links = match branch.ask(Target::of(RouteId::Links), &query).await {
+        let reply: Given<Links> = match branch.ask_kept(Target::of(RouteId::Links), &query).await {
             Ok(reply) => reply,
             Err(error) => {
                 tally.failed(&branch, &error);
@@ -56,9 +60,12 @@ impl Inner {
                 return (branch, Err(failed));
             }
         };
+        let proof = reply.proof.clone();
         let claim = self.check_claim(&branch, patient, least, reply).await;
         if let Err(ClientError::Unverified { what, .. }) = &claim {
             tally.invalid(branch.id(), what.clone());
+            // Whether it is a lie, and not a list from before, is for the evidence to show.
+            tally.found(Finding::Omission { proof });
         }
         (branch, claim)
     }
@@ -68,8 +75,9 @@ impl Inner {
         branch: &Arc<Branch>,
         patient: PatientId,
         least: u64,
-        reply: Links,
+        reply: Given<Links>,
     ) -> Result<Claim, ClientError> {
+        let Given { value: reply, proof } = reply;
         let certificate = reply.certificate.as_ref().map(|bytes| bytes.0.as_slice());
         let header = self.verified(Chain::Side, &reply.header.0, certificate, branch).await?;
         if header.header.height < least {
@@ -85,7 +93,7 @@ impl Inner {
             return Err(branch.unverified("its list of the patient's records is malformed"));
         }
         let links = reply.records.into_iter().zip(reply.branches.into_iter().map(BranchId)).collect();
-        Ok(Claim { branch: branch.clone(), header, entry, links })
+        Ok(Claim { branch: branch.clone(), header, entry, links, proof })
     }
 
     /// Proves what the main chain has of records.

@@ -37,6 +37,7 @@ impl Group {
         let body = Body::Lookup(Lookup { lookup: id, patient, purpose, reason: reason.to_owned() });
         let transaction = inner.session.transaction(inner.network, body);
         let settled = inner.settle(Chain::Side, &transaction).await?;
+        inner.keep_lookup(id, &transaction);
         Ok(FinalLookup { id, height: settled.height })
     }
 }

@@ -1,6 +1,7 @@
 //! What every branch was asked and gave, counted while the answers come in.
 
 use crate::{
+    alarm::Finding,
     branch::{Branch, BranchError},
     group::locked,
     history::{AnswerState, BranchAnswer},
@@ -18,6 +19,8 @@ pub(crate) struct Tally {
     lines: Mutex<BTreeMap<u16, BranchAnswer>>,
     /// Branches whose answer was not waited for because others gave what was needed.
     overtaken: Mutex<BTreeSet<u16>>,
+    /// What branches signed and cannot be true.
+    findings: Mutex<Vec<Finding>>,
 }
 
 impl Tally {
@@ -41,7 +44,8 @@ impl Tally {
             )
         };
         let lines = Mutex::new(branches.iter().map(line).collect());
-        Self { began, branches: branches.to_vec(), lines, overtaken: Mutex::default() }
+        let (overtaken, findings) = (Mutex::default(), Mutex::default());
+        Self { began, branches: branches.to_vec(), lines, overtaken, findings }
     }
 
     pub(crate) fn asked(&self, branch: u16, things: usize) {
@@ -68,6 +72,16 @@ impl Tally {
     /// It answered in form, and not in truth.
     pub(crate) fn invalid(&self, branch: u16, reason: String) {
         self.worsen(branch, AnswerState::Invalid { reason });
+    }
+
+    /// It signed what cannot be true.
+    pub(crate) fn found(&self, finding: Finding) {
+        locked(&self.findings).push(finding);
+    }
+
+    /// What was found since this was last asked.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        std::mem::take(&mut *locked(&self.findings))
     }
 
     /// It answered in truth, from an older state than another branch.

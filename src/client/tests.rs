@@ -5,6 +5,7 @@ mod server;
 mod vice;
 mod world;
 
+mod alarms;
 mod bisect;
 mod blocks;
 mod bulk;

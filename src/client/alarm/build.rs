@@ -4,7 +4,7 @@
 
 use super::{Certified, Finding};
 use crate::{
-    answer::SignedBody,
+    answer::{Given, SignedBody},
     branch::{Branch, Target},
     error::ClientError,
     group::{Inner, heavy, locked},
@@ -18,7 +18,9 @@ use wardline_ledger::{
     decode_body, epoch_of,
     evidence::{Answered, Entry, Evidence, FinalBlock, Included, Kind, Member, Part, Verdict},
 };
-use wardline_wire::{Block, HEADERS_PER_REPLY_MAX, Links, Proofs, ProofsQuery, RouteId, evidence};
+use wardline_wire::{
+    Block, Envelopes, EnvelopesQuery, HEADERS_PER_REPLY_MAX, Links, Proofs, ProofsQuery, RouteId, evidence,
+};
 
 /// Evidence and what the checker says of it.
 pub(crate) struct Built {
@@ -26,9 +28,8 @@ pub(crate) struct Built {
     pub(crate) verdict: Verdict,
 }
 
-/// A block's header and its transactions.
+/// A block's transactions.
 pub(crate) struct Whole {
-    header: Vec<u8>,
     pub(crate) transactions: Vec<Vec<u8>>,
 }
 
@@ -128,10 +129,42 @@ impl Inner {
     async fn stored_and_answered(
         &self,
         record: RecordId,
-        proof: &SignedBody,
+        proof: &Arc<SignedBody>,
     ) -> Result<Vec<Part>, ClientError> {
         let (block, included) = self.stored(record).await?;
-        Ok(vec![Part::Block(block), Part::Transaction(included), Part::Answer(proof.into())])
+        let pointer = match Transaction::decode(&included.transaction).map(|transaction| transaction.body) {
+            Ok(Body::Storage(storage)) => Some(storage.pointer),
+            _ => None,
+        };
+        let alone = self.asked_alone(record, proof, pointer).await;
+        let answer = Part::Answer(alone.as_ref().unwrap_or(proof).as_ref().into());
+        Ok(vec![Part::Block(block), Part::Transaction(included), answer])
+    }
+
+    /// The same wrong answer to a question for this record alone, if the branch gives it again: a patient's other
+    /// records are nobody's business who reads the evidence.
+    async fn asked_alone(
+        &self,
+        record: RecordId,
+        proof: &SignedBody,
+        pointer: Option<Digest>,
+    ) -> Option<Arc<SignedBody>> {
+        let asked: EnvelopesQuery = serde_json::from_slice(&proof.asked).ok()?;
+        let place = asked.records.iter().position(|one| *one == record)?;
+        if asked.records.len() == 1 {
+            return None;
+        }
+        let said: Envelopes = serde_json::from_slice(&proof.body).ok()?;
+        let was_missing = said.envelopes.get(place)?.is_none();
+        let query = EnvelopesQuery { records: vec![record] };
+        let branch = self.branch(proof.answer.answer.branch.0)?;
+        let again: Given<Envelopes> = branch.ask_kept(Target::of(RouteId::Envelopes), &query).await.ok()?;
+        let same = match again.value.envelopes.as_slice() {
+            [None] => was_missing,
+            [Some(envelope)] => !was_missing && Some(Digest::of(&envelope.0)) != pointer,
+            _ => false,
+        };
+        same.then_some(again.proof)
     }
 
     /// Where the newest version of a record is on the main chain.
@@ -187,7 +220,7 @@ impl Inner {
             }
             let transactions =
                 decode_body(&block.body.0).map_err(|error| branch.unverified(error.to_string()))?;
-            Ok(Whole { header: block.header.0, transactions })
+            Ok(Whole { transactions })
         })
         .await?;
         Ok(whole)

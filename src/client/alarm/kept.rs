@@ -248,7 +248,7 @@ fn create_private(folder: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// When it exists already, or cannot be written.
-pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
     let draft = path.with_file_name(format!(".{name}.{}", std::process::id()));
     let mut options = File::options();

@@ -9,7 +9,7 @@ use crate::{AnswerState, ClientError, FinalLookup, Group, History, RowState, Who
 use wardline_ledger::{Chain, LookupId, PatientId};
 use wardline_policy::Purpose;
 
-async fn prepared(net: &Net, records: usize) -> (Group, PatientId, FinalLookup) {
+pub(super) async fn prepared(net: &Net, records: usize) -> (Group, PatientId, FinalLookup) {
     let group = net.group();
     let patient = enrolled(&group).await;
     let records =
