@@ -168,11 +168,11 @@ impl Forge {
         if ends {
             let key = Key::Validators(epoch + 1).bytes();
             let changes = Changes::from([(key.clone(), Some(set.encode()))]);
-            let update = tree::update(&Nothing, height, &changes).unwrap();
+            let update = tree::update(&Nothing, 0, &changes).unwrap();
             state_root = update.root;
             let mut after = Overlay::new(&Nothing);
             after.push(changes, &update);
-            let (value, proof) = tree::prove(&after, height, &key).unwrap();
+            let (value, proof) = tree::prove(&after, 0, &key).unwrap();
             handover = Some((epoch + 1, (value.unwrap(), proof)));
         }
         self.tip = Header {

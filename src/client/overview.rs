@@ -228,6 +228,9 @@ impl Group {
         for chain in Chain::ALL {
             let Ok(trust) = inner.trust(chain) else { continue };
             warnings.extend(trust.notices(inner.clock.now_s()));
+            if let Some(conflict) = trust.conflict() {
+                inner.raise(conflict.finding(inner.session.branch().0)).await;
+            }
             // A full disk does not make the branches' words less true. An alarm is told by the notices.
             match inner.keep_checkpoint(chain).await {
                 Ok(()) | Err(ClientError::Trust(TrustError::Conflict { .. })) => {}

@@ -5,8 +5,12 @@
 //! of the checkpoint's folder, so that a checkpoint that was put back to an older one is noticed. Both are read by
 //! their proof alone. It must not know how headers are fetched.
 
+mod conflict;
+mod error;
 mod file;
 
+pub use conflict::Conflict;
+pub use error::{Refused, TrustError};
 pub(crate) use file::write_whole;
 
 use crate::{
@@ -21,8 +25,8 @@ use std::{
     time::{Duration, Instant},
 };
 use wardline_ledger::{
-    Advanced, Canonical, Certificates, Chain, Checkpoint, Genesis, Given, Header, Invalid, NetworkId,
-    ProvenHead, StateProof, TrustPath, ValidatorSet, VerifiedHeader, epoch_of, light,
+    Advanced, Canonical, Certificates, Chain, Checkpoint, Genesis, Given, NetworkId, ProvenHead, StateProof,
+    TrustPath, ValidatorSet, VerifiedHeader, light,
 };
 
 /// A header that is in the verified chain.
@@ -35,89 +39,12 @@ const STONES: usize = 1024;
 /// How often the checkpoint's file is written while blocks come in.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
 
-/// Why kept checkpoints cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TrustError {
-    /// The file cannot be read or written.
-    #[error("the checkpoint `{path}` cannot be used: {cause}")]
-    File {
-        /// The file.
-        path: String,
-        /// The system's word.
-        cause: String,
-    },
-    /// The file is damaged.
-    #[error(
-        "the checkpoint `{path}` is damaged: move it away, and everything is verified again from the genesis"
-    )]
-    Damaged {
-        /// The file.
-        path: String,
-    },
-    /// The file is whole and does not prove what it says.
-    #[error(
-        "the checkpoint `{path}` does not prove itself ({why}): somebody changed it; move it away, and everything is \
-         verified again from the genesis"
-    )]
-    Unproven {
-        /// The file.
-        path: String,
-        /// What does not hold.
-        why: String,
-    },
-    /// The file is of another network or chain.
-    #[error("the checkpoint `{path}` is of another network: give each network a folder of its own")]
-    OtherNetwork {
-        /// The file.
-        path: String,
-    },
-    /// The genesis block cannot be made.
-    #[error("the genesis block cannot be made: {0}")]
-    Genesis(String),
-    /// What was verified before is not in the chain.
-    #[error(
-        "ALARM: block `{height}` of the {chain} chain is another one than the certified block that was verified here \
-         before; a quorum's keys signed both, nothing more of this chain is believed or kept"
-    )]
-    Conflict {
-        /// The chain.
-        chain: Chain,
-        /// The height of both blocks.
-        height: u64,
-    },
-}
-
-/// Why headers are not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// They do not hold.
-    #[error(transparent)]
-    Invalid(#[from] Invalid),
-    /// They hold, and so does what was verified before and is something else.
-    #[error(transparent)]
-    Conflict(#[from] TrustError),
-}
-
-/// Two certified blocks of one height: proof that more than a third of the validators signed both.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
-    /// The chain.
-    pub chain: Chain,
-    /// The height of both.
-    pub height: u64,
-    /// The header that was verified before, and its certificate.
-    pub ours: (Vec<u8>, Vec<u8>),
-    /// The other block's header and those after it up to the first that is certified, all of one epoch.
-    pub theirs: Vec<Vec<u8>>,
-    /// That one's certificate.
-    pub certificate: Vec<u8>,
-}
-
 /// One chain as far as it is verified.
 pub struct Trust {
     pub(crate) chain: Chain,
     pub(crate) network: NetworkId,
-    genesis: Genesis,
+    /// The pinned genesis.
+    start: Checkpoint,
     /// The checkpoint's file first, then the memory's.
     places: Vec<Place>,
     verified: RwLock<Verified>,
@@ -163,8 +90,8 @@ impl Trust {
         let start =
             Checkpoint::genesis(genesis, chain).map_err(|error| TrustError::Genesis(error.to_string()))?;
 
-        let found = kept.load(genesis, chain)?;
-        let before = match remembered.as_ref().map(|place| place.load(genesis, chain)).transpose()? {
+        let found = kept.load(&start)?;
+        let before = match remembered.as_ref().map(|place| place.load(&start)).transpose()? {
             Some(Found::Head(before)) => Some(before),
             _ => None,
         };
@@ -185,15 +112,15 @@ impl Trust {
             _ => None,
         };
         let conflict = match (&found, &before) {
-            (Found::Head(kept), Some(before)) if at(kept) == at(before) => conflict_of(before, kept),
+            (Found::Head(kept), Some(before)) if at(kept) == at(before) => conflict::of_heads(before, kept),
             _ => None,
         };
         let proved = match found {
             Found::Head(proved) => *proved,
             Found::Nothing | Found::OtherVersion => Proved {
                 head: ProvenHead::genesis(network, chain),
-                checkpoint: start,
-                path: TrustPath::begin(genesis, chain),
+                path: TrustPath::of(&start),
+                checkpoint: start.clone(),
             },
         };
         let verified = Verified {
@@ -211,7 +138,7 @@ impl Trust {
         Ok(Self {
             chain,
             network,
-            genesis: genesis.clone(),
+            start,
             places: std::iter::once(kept).chain(remembered).collect(),
             verified: RwLock::new(verified),
             advancing: tokio::sync::Mutex::default(),
@@ -249,7 +176,7 @@ impl Trust {
     pub fn notices(&self, now_s: u64) -> Vec<String> {
         let verified = self.read();
         let chain = self.chain;
-        let conflict = verified.conflict.as_ref().map(|conflict| conflict_error(conflict).to_string());
+        let conflict = verified.conflict.as_ref().map(|conflict| conflict.error().to_string());
         let header = &verified.checkpoint.header;
         let ahead = light::ahead_s(header, now_s).map(|ahead| {
             format!(
@@ -327,7 +254,7 @@ impl Trust {
     }
 
     fn may_go_on(&self) -> Result<(), TrustError> {
-        self.read().conflict.as_ref().map_or(Ok(()), |conflict| Err(conflict_error(conflict)))
+        self.read().conflict.as_ref().map_or(Ok(()), |conflict| Err(conflict.error()))
     }
 
     /// Whether the file should be written by now.
@@ -348,7 +275,7 @@ impl Trust {
         let height = self.head().header.height;
         if height > 0 {
             // Both are tried: one full disk is not the other.
-            let saved: Vec<_> = self.places.iter().map(|place| place.save(&proof, &self.genesis)).collect();
+            let saved: Vec<_> = self.places.iter().map(|place| place.save(&proof, &self.start)).collect();
             saved.into_iter().collect::<Result<(), _>>()?;
         }
         let mut state = self.write();
@@ -379,7 +306,7 @@ impl Verified {
             let crossing = advanced.headers.iter().position(|known| known.header.height == at.header.height);
             if let Some(index) = crossing {
                 if advanced.headers.get(index).is_some_and(|known| known.digest != at.digest) {
-                    self.conflict = between(ahead, given.get(index..).unwrap_or_default());
+                    self.conflict = conflict::of_chain(ahead, given.get(index..).unwrap_or_default());
                     return;
                 }
                 self.ahead = None;
@@ -406,37 +333,4 @@ impl Verified {
 
 fn known(checkpoint: &Checkpoint) -> Known {
     Known { header: checkpoint.header.clone(), digest: checkpoint.digest }
-}
-
-fn conflict_error(conflict: &Conflict) -> TrustError {
-    TrustError::Conflict { chain: conflict.chain, height: conflict.height }
-}
-
-/// Two heads of one height that are not one block.
-fn conflict_of(before: &Proved, kept: &Proved) -> Option<Conflict> {
-    if before.checkpoint.digest == kept.checkpoint.digest {
-        return None;
-    }
-    let (header, certificate) = kept.head.head.clone()?;
-    let Checkpoint { chain, header: Header { height, .. }, .. } = before.checkpoint;
-    Some(Conflict { chain, height, ours: before.head.head.clone()?, theirs: vec![header], certificate })
-}
-
-/// What is remembered, and verified headers of which the first is another block of its height.
-fn between(before: &Proved, given: &[Given]) -> Option<Conflict> {
-    let Checkpoint { chain, epoch_length, header, .. } = &before.checkpoint;
-    let epoch = |given: &Given| given.height().map(|height| epoch_of(height, *epoch_length));
-    let same = given.iter().take_while(|given| epoch(given) == Some(header.epoch)).count();
-    let given = given.get(..same)?;
-    // The last certificate of the epoch: the one that was checked.
-    let certified = given.iter().rposition(|given| given.certificate().is_some())?;
-    let theirs = given.iter().take(certified + 1).map(|given| given.bytes().to_vec()).collect();
-    let certificate = given.get(certified)?.certificate()?.to_vec();
-    Some(Conflict {
-        chain: *chain,
-        height: header.height,
-        ours: before.head.head.clone()?,
-        theirs,
-        certificate,
-    })
 }

@@ -10,7 +10,7 @@ use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::genesis::{Genesis, namespace};
 use crate::header::{HEADER_LEN, Header, ends_epoch, epoch_of};
 use crate::id::{Chain, NetworkId};
-use crate::light::{Invalid, Job, VerifiedHeader, proven_set};
+use crate::light::{Checkpoint, Invalid, Job, VerifiedHeader, proven_set};
 use crate::state::ValidatorSet;
 use crate::tree::StateProof;
 use std::collections::BTreeMap;
@@ -70,6 +70,16 @@ impl TrustPath {
             chain,
             epoch_length: genesis.epoch_length,
             sets: BTreeMap::from([(0, genesis.validators(chain))]),
+        }
+    }
+
+    /// The same from a chain's beginning, which is [`Checkpoint::genesis`].
+    pub fn of(start: &Checkpoint) -> Self {
+        Self {
+            network: start.network,
+            chain: start.chain,
+            epoch_length: start.epoch_length,
+            sets: BTreeMap::from([(0, start.validators.clone())]),
         }
     }
 

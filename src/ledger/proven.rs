@@ -5,12 +5,10 @@
 //! is kept.
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
-use crate::genesis::Genesis;
 use crate::header::HEADER_LEN;
 use crate::id::{Chain, NetworkId};
 use crate::light::{Checkpoint, Invalid, check_all};
 use crate::path::{MAX_CERTIFICATE, Step, TrustPath};
-use crate::tree::TreeError;
 
 /// Most changes of validators that are kept.
 const MAX_STEPS: usize = 65536;
@@ -37,9 +35,6 @@ pub enum Unproven {
     /// Something in it does not hold.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// The genesis block cannot be made.
-    #[error(transparent)]
-    Genesis(#[from] TreeError),
 }
 
 impl ProvenHead {
@@ -48,16 +43,16 @@ impl ProvenHead {
         Self { network, chain, steps: Vec::new(), head: None }
     }
 
-    /// Proves it from the genesis, which must be the pinned one: the checkpoint to go on from, and who signed when.
+    /// Proves it from the genesis, whose [`Checkpoint::genesis`] `start` is: the checkpoint to go on from, and who signed
+    /// when.
     ///
     /// # Errors
     /// The first thing that does not hold.
-    pub fn prove(&self, genesis: &Genesis, chain: Chain) -> Result<(Checkpoint, TrustPath), Unproven> {
-        if self.network != genesis.network() || self.chain != chain {
+    pub fn prove(&self, start: &Checkpoint) -> Result<(Checkpoint, TrustPath), Unproven> {
+        if self.network != start.network || self.chain != start.chain {
             return Err(Unproven::Other);
         }
-        let start = Checkpoint::genesis(genesis, chain)?;
-        let mut path = TrustPath::begin(genesis, chain);
+        let mut path = TrustPath::of(start);
         let mut jobs = Vec::with_capacity(self.steps.len() + 1);
         for step in &self.steps {
             let (known, job) = path.claim(std::slice::from_ref(&step.header), &step.certificate)?;
@@ -73,7 +68,7 @@ impl ProvenHead {
             None => (start.header.clone(), start.digest),
         };
         check_all(&jobs)?;
-        let checkpoint = Checkpoint { header, digest, ..start };
+        let checkpoint = Checkpoint { header, digest, ..start.clone() };
         let next = checkpoint.next_epoch();
         if let Some(above) = path.newest_change().filter(|epoch| *epoch > next) {
             return Err(Invalid::StepAbove(above).into());

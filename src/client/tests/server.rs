@@ -57,6 +57,10 @@ pub(crate) struct Net {
 
 impl Net {
     pub(crate) async fn start() -> Self {
+        Self::with_epochs(EPOCH).await
+    }
+
+    pub(crate) async fn with_epochs(epoch_length: u64) -> Self {
         let mut listeners = BTreeMap::new();
         let mut apis = BTreeMap::new();
         for id in TRUSTED.into_iter().chain([super::world::INSTITUTE]) {
@@ -64,7 +68,7 @@ impl Net {
             apis.insert(id, format!("https://{}", listener.local_addr().unwrap()));
             listeners.insert(id, listener);
         }
-        let world = Arc::new(World::new(&apis));
+        let world = Arc::new(World::new(&apis, epoch_length));
         let mut servers = BTreeMap::new();
         for (id, listener) in listeners {
             let server = Arc::new(Server {
@@ -376,7 +380,7 @@ impl Server {
                 certificate: self.certificate(&blocks, height).map(Into::into),
             });
             let next = block.header.epoch + 1;
-            if ends_epoch(block.header.height, EPOCH) {
+            if ends_epoch(block.header.height, world.genesis.epoch_length) {
                 let handover = ledger.handover(next).unwrap();
                 let proof = handover.proof.bytes().into();
                 reply.handovers.push(Handover { epoch: next, set: handover.set.clone().into(), proof });

@@ -3,7 +3,7 @@
 use super::{
     chains::grow,
     server::Net,
-    world::{EPOCH, World, forged},
+    world::{EPOCH, TRUSTED, World, forged},
 };
 use crate::{Conflict, Group, Refused, Trust, TrustError, branch::MinHeights, cores};
 use std::{
@@ -316,6 +316,41 @@ async fn what_another_question_brought_meanwhile_stays() {
     let refused = trust.extend(other[4..].to_vec(), &sets(&net.world), 1);
     assert!(matches!(refused, Err(Refused::Invalid(Invalid::Link { after: 5, .. }))), "{refused:?}");
     assert_eq!(trust.head().digest, net.world.ledger(Chain::Side).blocks[5].header.digest());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remembered_block_that_the_chain_does_not_have_raises_the_alarm() {
+    let (net, group) = net(4).await;
+    // This terminal saw another history, which a quorum's keys signed.
+    let other = open(&net).unwrap();
+    other.extend(rewritten(&net.world, 2, 3), &sets(&net.world), 1).unwrap();
+    other.save().unwrap();
+    fs::remove_file(net.folder.path().join(SIDE)).unwrap();
+    drop(group);
+    let group = net.group();
+    let warning = group.refresh().await.warning.unwrap();
+    assert!(warning.contains("ALARM") && warning.contains("block `3`"), "{warning}");
+    assert_eq!(group.overview().side.unwrap().height, 0);
+    let alarms = group.alarms();
+    assert!(
+        alarms.iter().any(|alarm| alarm.kind == crate::AlarmKind::Fork && alarm.height == Some(3)),
+        "{alarms:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_epoch_longer_than_a_page_is_followed_over_pages_without_certificates() {
+    let net = Net::with_epochs(1100).await;
+    let group = net.group();
+    net.world.certify_every.store(u64::MAX, Ordering::Relaxed);
+    grow(&net, &group, 1105);
+    net.world.certify_every.store(1, Ordering::Relaxed);
+    grow(&net, &group, 1);
+    assert_eq!(group.refresh().await.side.unwrap().height, 1106);
+    let asked = |part| TRUSTED.iter().map(|branch| net.asked(*branch, part)).sum::<usize>();
+    assert!(asked("headers?from=513&") > 0, "the next page goes on where the first one ended");
+    let again = net.group();
+    assert_eq!(again.overview().side.unwrap().height, 1106);
 }
 
 #[test]

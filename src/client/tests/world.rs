@@ -20,7 +20,7 @@ use wardline_policy::{Role, Roles};
 /// Branches 1 to 4 are trusted and vote, 5 is a research institute.
 pub(crate) const TRUSTED: [u16; 4] = [1, 2, 3, 4];
 pub(crate) const INSTITUTE: u16 = 5;
-/// Blocks of an epoch.
+/// Blocks of an epoch, where a test does not say otherwise.
 pub(crate) const EPOCH: u64 = 6;
 
 /// The time of the tests; it passes only when they say so.
@@ -153,7 +153,7 @@ fn key_of(seed: [u8; 32]) -> SigningKey {
 
 impl World {
     /// `apis`: where each branch answers.
-    pub(crate) fn new(apis: &BTreeMap<u16, String>) -> Self {
+    pub(crate) fn new(apis: &BTreeMap<u16, String>, epoch_length: u64) -> Self {
         let now = 1_800_000_000;
         let mut keys = BTreeMap::new();
         let mut participants = Vec::new();
@@ -198,7 +198,7 @@ impl World {
         let genesis = Genesis {
             name: "Test".to_owned(),
             created_s: now - 1000,
-            epoch_length: EPOCH,
+            epoch_length,
             participants,
             staff: vec![
                 member(1, 1, &staff, &[Role::Ward, Role::Registrar, Role::Auditor]),
@@ -252,7 +252,7 @@ impl World {
         block.header_bytes = block.header.encode();
         let height = block.header.height;
         let every = self.certify_every.load(Ordering::Relaxed);
-        let certified = height.is_multiple_of(every) || ends_epoch(height, EPOCH);
+        let certified = height.is_multiple_of(every) || ends_epoch(height, self.genesis.epoch_length);
         let certificate = certified.then(|| self.certify(chain, &block.header, 3));
         ledger.apply(block.changes, &block.tree);
         ledger.blocks.push(Block {
@@ -323,7 +323,7 @@ impl World {
         let header = Header {
             parent: parent.digest(),
             height: parent.height + 1,
-            epoch: wardline_ledger::epoch_of(parent.height + 1, EPOCH),
+            epoch: wardline_ledger::epoch_of(parent.height + 1, self.genesis.epoch_length),
             transactions: 1,
             transaction_root: wardline_ledger::transaction_root(&transactions),
             ..parent

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 use wardline_crypto::Digest;
-use wardline_ledger::{Canonical, Chain, Checkpoint, Genesis, Header, ProvenHead, TrustPath, Unproven};
+use wardline_ledger::{Canonical, Checkpoint, Header, ProvenHead, TrustPath, Unproven};
 
 /// First line of the file.
 const TITLE: &[u8] = b"WARDLINE CHECKPOINT v2\n";
@@ -49,21 +49,20 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Reads the file and proves what it says from the genesis, which must be the pinned one.
+    /// Reads the file and proves what it says from the pinned genesis, where the chain starts.
     ///
     /// # Errors
     /// When it cannot be read, is damaged, is of another network or does not prove itself.
-    pub(crate) fn load(&self, genesis: &Genesis, chain: Chain) -> Result<Found, TrustError> {
+    pub(crate) fn load(&self, start: &Checkpoint) -> Result<Found, TrustError> {
         let head = match read(&self.path)? {
             Some(Ok(head)) => head,
             Some(Err(OtherVersion)) => return Ok(Found::OtherVersion),
             None => return Ok(Found::Nothing),
         };
         let path = || self.path.display().to_string();
-        let (checkpoint, steps) = head.prove(genesis, chain).map_err(|error| match error {
+        let (checkpoint, steps) = head.prove(start).map_err(|error| match error {
             Unproven::Other => TrustError::OtherNetwork { path: path() },
             Unproven::Invalid(error) => TrustError::Unproven { path: path(), why: error.to_string() },
-            Unproven::Genesis(error) => TrustError::Genesis(error.to_string()),
         })?;
         Ok(Found::Head(Box::new(Proved { head, checkpoint, path: steps })))
     }
@@ -72,11 +71,11 @@ impl Place {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn save(&self, head: &ProvenHead, genesis: &Genesis) -> Result<(), TrustError> {
+    pub(crate) fn save(&self, head: &ProvenHead, start: &Checkpoint) -> Result<(), TrustError> {
         let failed = |error: io::Error| file_error(&self.path, &error);
         let _alone = alone(&self.path, self.private).map_err(failed)?;
         let height = height_of(head);
-        let newer = |kept: &ProvenHead| height_of(kept) >= height && kept.prove(genesis, head.chain).is_ok();
+        let newer = |kept: &ProvenHead| height_of(kept) >= height && kept.prove(start).is_ok();
         if matches!(read(&self.path), Ok(Some(Ok(kept))) if newer(&kept)) {
             return Ok(());
         }

@@ -1,10 +1,15 @@
 //! A head from a file is believed by its proof alone.
 
 use super::*;
+use crate::Genesis;
 use crate::certificate::CertificateError;
 use crate::header::Header;
 use crate::light::{Advanced, Certificates, Given, prepare};
 use crate::testing::{TestChain, certificate};
+
+fn start(genesis: &Genesis, chain: Chain) -> Checkpoint {
+    Checkpoint::genesis(genesis, chain).unwrap()
+}
 
 /// What a console keeps after `blocks` blocks.
 fn kept(chain: &TestChain, blocks: usize) -> (ProvenHead, Advanced) {
@@ -28,7 +33,7 @@ fn every_head_proves_itself() {
         let (head, advanced) = kept(&chain, blocks);
         let decoded = ProvenHead::decode(&head.encode()).unwrap();
         assert_eq!(decoded, head);
-        let (checkpoint, path) = decoded.prove(&chain.world.genesis, Chain::Main).unwrap();
+        let (checkpoint, path) = decoded.prove(&start(&chain.world.genesis, Chain::Main)).unwrap();
         assert_eq!(checkpoint, advanced.checkpoint, "after {blocks} blocks");
         assert_eq!(path.newest_change(), Some(u64::from(blocks >= 3)));
     }
@@ -38,7 +43,7 @@ fn every_head_proves_itself() {
 fn another_network_or_chain_is_told_apart() {
     let chain = TestChain::three_epochs();
     let (head, _) = kept(&chain, 5);
-    let prove = |head: &ProvenHead, genesis: &Genesis, chain| head.prove(genesis, chain).map(|_| ());
+    let prove = |head: &ProvenHead, genesis: &Genesis, chain| head.prove(&start(genesis, chain)).map(|_| ());
     let genesis = &chain.world.genesis;
     assert_eq!(prove(&head, genesis, Chain::Side), Err(Unproven::Other));
     let other = Genesis { name: "Another".into(), ..genesis.clone() };
@@ -55,7 +60,7 @@ fn every_certificate_in_it_is_checked() {
     let spoiled = |change: &dyn Fn(&mut ProvenHead)| {
         let (mut head, _) = kept(&chain, 9);
         change(&mut head);
-        match head.prove(genesis, Chain::Main) {
+        match head.prove(&start(genesis, Chain::Main)) {
             Err(Unproven::Invalid(Invalid::Certificate {
                 height,
                 error: CertificateError::Signature(_),
@@ -75,18 +80,21 @@ fn a_left_out_or_surplus_change_is_refused() {
     let step = head.steps.pop().unwrap();
     let error = CertificateError::OtherSet { found: 3, expected: 4 };
     assert_eq!(
-        head.prove(genesis, Chain::Main),
+        head.prove(&start(genesis, Chain::Main)),
         Err(Invalid::Certificate { height: 9, error }.into()),
         "another set signs"
     );
     // A head of the first epoch cannot know who signs in the second.
     let (mut head, _) = kept(&chain, 2);
     head.steps.push(step.clone());
-    assert_eq!(head.prove(genesis, Chain::Main), Err(Invalid::StepAbove(1).into()));
+    assert_eq!(head.prove(&start(genesis, Chain::Main)), Err(Invalid::StepAbove(1).into()));
     // The epoch's last header can.
     let (head, advanced) = kept(&chain, 3);
     assert_eq!(head.steps, [step]);
-    assert_eq!(head.prove(genesis, Chain::Main).unwrap().0.validators, advanced.checkpoint.validators);
+    assert_eq!(
+        head.prove(&start(genesis, Chain::Main)).unwrap().0.validators,
+        advanced.checkpoint.validators
+    );
 }
 
 #[test]
@@ -97,7 +105,10 @@ fn a_head_that_others_signed_is_refused() {
     let genesis = &chain.world.genesis;
     head.head.as_mut().unwrap().1 = certificate(&header, &genesis.validators(Chain::Main));
     let error = CertificateError::OtherSet { found: 4, expected: 3 };
-    assert_eq!(head.prove(genesis, Chain::Main), Err(Invalid::Certificate { height: 9, error }.into()));
+    assert_eq!(
+        head.prove(&start(genesis, Chain::Main)),
+        Err(Invalid::Certificate { height: 9, error }.into())
+    );
 }
 
 #[test]
@@ -110,7 +121,7 @@ fn every_bit_of_the_file_counts_or_changes_nothing() {
         changed[at] ^= 1 << (at % 8);
         let proven = ProvenHead::decode(&changed)
             .ok()
-            .and_then(|head| head.prove(&chain.world.genesis, Chain::Main).ok());
+            .and_then(|head| head.prove(&start(&chain.world.genesis, Chain::Main)).ok());
         assert!(proven.is_none_or(|(checkpoint, _)| checkpoint == advanced.checkpoint), "byte {at}");
         assert!(ProvenHead::decode(&bytes[..at]).is_err(), "cut at {at}");
     }
