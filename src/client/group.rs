@@ -132,14 +132,8 @@ impl Group {
         let mut overview = Overview::before(&main, side.as_deref(), &branches);
         let notices = std::iter::once(&main).chain(&side).flat_map(|trust| trust.notices(clock.now_s()));
         overview.warning = joined(notices.collect());
+        let watch = Watch::of(network, &branches, side.is_some(), &settings.state);
         let alarms = Alarms::open(&settings.state, &genesis, clock.now_s());
-        let watch = Watch::of(
-            branches.iter().map(|branch| branch.id()).collect(),
-            side.as_ref().map(|_| {
-                let trusted = branches.iter().filter(|branch| branch.participant.trusted);
-                trusted.map(|branch| branch.id()).collect()
-            }),
-        );
         let inner = Inner {
             network,
             session,

@@ -1,5 +1,6 @@
 //! The whole client against branches in memory that speak real TLS, certify real blocks, and lie when told to.
 
+mod forks;
 mod http;
 mod server;
 mod vice;

@@ -10,15 +10,20 @@ mod judge;
 mod overlay;
 mod streams;
 mod table;
+mod tips;
 
 use crate::{
+    branch::Branch,
     group::{Group, Inner, locked},
     overview::{BranchWord, Head},
 };
 use futures::{StreamExt, stream};
+#[cfg(test)]
+pub(crate) use judge::Position;
 use std::{
     collections::BTreeMap,
     ops::RangeInclusive,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 use table::{Clash, Table};
@@ -28,7 +33,7 @@ use tokio::{
     time::Instant,
 };
 use wardline_crypto::Digest;
-use wardline_ledger::{Chain, StateWord, state_word};
+use wardline_ledger::{Chain, NetworkId, StateWord, state_word};
 
 /// Branches whose headers are asked for at once.
 const ASKED_AT_ONCE: usize = 8;
@@ -149,6 +154,7 @@ pub(crate) struct Watch {
     changes: watch::Sender<u64>,
     main: Mutex<Table>,
     side: Option<Mutex<Table>>,
+    folder: PathBuf,
     /// Whether the rows below the first head are there.
     begun: [OnceCell<()>; 2],
     /// When branches answered for their status.
@@ -160,12 +166,22 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Nothing watched yet. `main` and `side`: who is on each chain, in the order of the columns.
-    pub(crate) fn of(main: Vec<u16>, side: Option<Vec<u16>>) -> Self {
+    /// Nothing watched yet. `branches` in the order of the columns; `side`: whether this session is on the side chain;
+    /// `folder`: where the branches' highest tips are kept.
+    pub(crate) fn of(network: NetworkId, branches: &[Arc<Branch>], side: bool, folder: &Path) -> Self {
+        let table = |chain| {
+            let on = branches.iter().filter(|branch| chain == Chain::Main || branch.participant.trusted);
+            let mut table = Table::of(on.map(|branch| branch.id()).collect());
+            for tip in tips::load(&tips::place(folder, chain), network, chain, branches) {
+                table.remember(tip);
+            }
+            Mutex::new(table)
+        };
         Self {
             changes: watch::Sender::new(0),
-            main: Mutex::new(Table::of(main)),
-            side: side.map(|side| Mutex::new(Table::of(side))),
+            main: table(Chain::Main),
+            side: side.then(|| table(Chain::Side)),
+            folder: folder.to_owned(),
             begun: Default::default(),
             answers: Mutex::default(),
             waiting: Mutex::default(),

@@ -138,7 +138,7 @@ async fn a_fork_is_found_wherever_it_begins() {
             group.refresh().await;
             net.servers[&3].views.lock().unwrap().insert(Chain::Side, fork);
         }
-        until(&group, "conflict", |strip| word(strip, 3) == BranchWord::Conflict).await;
+        until(&group, "forked", |strip| word(strip, 3) == BranchWord::Forked).await;
         until(&group, "found", |_| found(&group).iter().any(|alarm| alarm.kind == AlarmKind::Fork)).await;
         for alarm in found(&group) {
             assert_eq!(alarm.chain, Chain::Side);
@@ -322,4 +322,29 @@ async fn cells_that_nobody_was_heard_on_are_filled_by_asking() {
     // Asked again it is no news.
     group.check_strip(Chain::Side, 18..=40).await;
     assert_eq!(found(&group).len(), all.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_goes_back_while_nobody_looks_is_found_too() {
+    let net = Net::start().await;
+    let group = net.group();
+    grow(&net, &group, 5);
+    until(&group, "verified", |strip| all(strip, 5, Cell::Verified)).await;
+    let kept = net.folder.path().join("side.tips");
+    until(&group, "kept", |_| kept.exists()).await;
+    drop(group);
+    net.world.clock.0.fetch_add(5, Ordering::Relaxed);
+    let old = net.world.ledger(Chain::Side).blocks[..4].to_vec();
+    net.servers[&4].views.lock().unwrap().insert(Chain::Side, old);
+    let group = net.group();
+    until(&group, "rolled back", |strip| word(strip, 4) == BranchWord::RolledBack).await;
+    until(&group, "found", |_| found(&group).len() == 1).await;
+    only(&group, AlarmKind::Rollback, 4);
+
+    // A file that is damaged is as none.
+    drop(group);
+    std::fs::write(&kept, b"WARDLINE TIPS v1\nnonsense").unwrap();
+    assert!(
+        net.group().strip(Chain::Side, 1).branches.iter().all(|branch| branch.word == BranchWord::NotAsked)
+    );
 }

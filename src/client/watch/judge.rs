@@ -104,6 +104,7 @@ impl Inner {
         if self.with_table(chain, |table, now| table.settle(head, now, now_s)) {
             self.watch.changed();
         }
+        self.keep_tips(chain).await;
         taken
     }
 
@@ -356,20 +357,22 @@ impl Inner {
     /// Raises what was found, with the verified chain's side of it.
     async fn tell(&self, chain: Chain, clashes: Vec<(u16, Clash)>) {
         for (branch, clash) in clashes {
-            let finding =
-                match &clash {
-                    Clash::Rollback { earlier, later } => {
-                        Some(Finding::Rollback { chain, earlier: earlier.clone(), later: later.clone() })
-                    }
-                    Clash::Fork { height, theirs } => self
-                        .ours(chain, *height)
-                        .await
-                        .map(|ours| Finding::Fork { chain, ours, theirs: theirs.clone(), from: branch }),
-                    Clash::Contradiction { tip } => self
-                        .ours(chain, tip.height)
-                        .await
-                        .map(|block| Finding::Contradiction { chain, block, tip: tip.clone() }),
-                };
+            let finding = match &clash {
+                Clash::Rollback { earlier, later } => {
+                    Some(Finding::Rollback { chain, earlier: earlier.clone(), later: later.clone() })
+                }
+                Clash::Fork { height, theirs, against } => {
+                    let ours = match against {
+                        Some(other) => Some(other.clone()),
+                        None => self.ours(chain, *height).await,
+                    };
+                    ours.map(|ours| Finding::Fork { chain, ours, theirs: theirs.clone(), from: branch })
+                }
+                Clash::Contradiction { tip } => self
+                    .ours(chain, tip.height)
+                    .await
+                    .map(|block| Finding::Contradiction { chain, block, tip: tip.clone() }),
+            };
             match finding {
                 Some(finding) => self.raise(finding).await,
                 // Nobody has the certificate at this moment; it is asked for again with the next thing heard.

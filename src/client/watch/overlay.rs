@@ -32,7 +32,7 @@ impl Inner {
             }
             // What its own signature shows stays said while it is silent.
             for (_, heard) in of_branch() {
-                if matches!(heard.word, BranchWord::RolledBack | BranchWord::Conflict) {
+                if matches!(heard.word, BranchWord::RolledBack | BranchWord::Forked | BranchWord::Conflict) {
                     view.say(heard.word, heard.detail.clone().unwrap_or_default());
                 }
             }

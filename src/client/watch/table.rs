@@ -21,6 +21,8 @@ const CERTIFICATES: usize = 1024;
 const TIPS_AHEAD: usize = 64;
 /// Findings of a run that are remembered so that they are told once.
 const TOLD: usize = 4096;
+/// How often the highest tips are written while they grow.
+const KEEP_EVERY: Duration = Duration::from_secs(2);
 /// A branch that says nothing for so long is silent: streams say something every two seconds.
 pub(crate) const SILENT: Duration = Duration::from_secs(6);
 /// A block may be missing at a branch for so long without its being behind.
@@ -29,8 +31,8 @@ pub(crate) const JUST_NOW: Duration = Duration::from_secs(3);
 /// Two statements that cannot both be true.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Clash {
-    /// Another certified block at a verified height.
-    Fork { height: u64, theirs: Certified },
+    /// Another certified block at a verified height; or, where nothing is verified yet, `against` another branch's.
+    Fork { height: u64, theirs: Certified, against: Option<Certified> },
     /// A signed tip with another digest at a verified height.
     Contradiction { tip: SignedTip },
     /// A signed tip below an earlier one of the same branch.
@@ -41,7 +43,7 @@ impl Clash {
     /// What it is known again by.
     fn name(&self) -> (u8, u64, Digest) {
         match self {
-            Self::Fork { height, theirs } => {
+            Self::Fork { height, theirs, .. } => {
                 (0, *height, theirs.headers.first().map_or(Digest::ZERO, |header| Digest::of(header)))
             }
             Self::Contradiction { tip } => (1, tip.height, tip.digest),
@@ -98,6 +100,8 @@ pub(crate) struct Voice {
     pub(crate) failed: Option<String>,
     /// Why it does not give its stream.
     pub(crate) refused: Option<String>,
+    /// It gave a certified block that is not the verified one.
+    pub(crate) forked: bool,
     /// The greatest height at which it gave or signed the verified block in this run.
     pub(crate) verified: Option<u64>,
     /// Since when its tip is below the verified head.
@@ -143,6 +147,9 @@ pub(crate) struct Table {
     top: Option<u64>,
     /// Whether something changed since that was last asked.
     touched: bool,
+    /// Whether a branch's highest tip has grown since they were kept, and when that was.
+    higher: bool,
+    kept_at: Option<Instant>,
 }
 
 impl Table {
@@ -156,6 +163,8 @@ impl Table {
             certificates: BTreeMap::new(),
             top: None,
             touched: false,
+            higher: false,
+            kept_at: None,
         }
     }
 
@@ -230,7 +239,11 @@ impl Table {
                 } else {
                     other.cell = Cell::Conflict;
                     other.why = another(height);
-                    said.extend(other.certified.clone().map(|theirs| Clash::Fork { height, theirs }));
+                    said.extend(other.certified.clone().map(|theirs| Clash::Fork {
+                        height,
+                        theirs,
+                        against: None,
+                    }));
                 }
             }
             let tip = self.voices.get_mut(column).and_then(|voice| voice.ahead.remove(&height));
@@ -261,8 +274,13 @@ impl Table {
         };
         let other = Other { cell, digest: Some(digest), why, certified: certified.clone() };
         self.set(height, column, Mark::Other(Box::new(other)), now);
-        let theirs = certified.filter(|_| verified.is_some())?;
-        self.tell(column, Clash::Fork { height, theirs }).map(|(_, clash)| clash)
+        let theirs = certified?;
+        let against = match verified {
+            Some(_) => None,
+            // Two certified blocks are one too many, whichever of them this console will verify.
+            None => Some(self.certified_other(height, digest)?),
+        };
+        self.tell(column, Clash::Fork { height, theirs, against }).map(|(_, clash)| clash)
     }
 
     /// What a branch gave at a height cannot stand. Says whether that is new.
@@ -305,7 +323,10 @@ impl Table {
                 }
                 // Of tips at one height the first one proves most.
                 Some(earlier) if tip.height == earlier.height => {}
-                _ => voice.highest = Some(tip.clone()),
+                _ => {
+                    voice.highest = Some(tip.clone());
+                    self.higher = true;
+                }
             }
             let height = voice.tip.as_ref().map(|before| before.height);
             self.touched |= height != Some(tip.height);
@@ -322,6 +343,23 @@ impl Table {
             }
         }
         said.into_iter().filter_map(|clash| self.tell(column, clash)).map(|(_, clash)| clash).collect()
+    }
+
+    /// A branch's highest tip of an earlier run.
+    pub(crate) fn remember(&mut self, tip: SignedTip) {
+        if let Some(voice) = self.voice_mut(tip.branch.0) {
+            voice.highest = Some(tip);
+        }
+    }
+
+    /// Every branch's highest tip, if there is a higher one than when this was last asked, a while ago.
+    pub(crate) fn to_keep(&mut self, now: Instant) -> Vec<SignedTip> {
+        let lately = self.kept_at.is_some_and(|at| now.duration_since(at) < KEEP_EVERY);
+        if !self.higher || lately {
+            return Vec::new();
+        }
+        (self.higher, self.kept_at) = (false, Some(now));
+        self.voices.iter().filter_map(|voice| voice.highest.clone()).collect()
     }
 
     /// Notes since when branches are behind or ahead of the verified head. Says whether there is something to draw.
@@ -405,10 +443,19 @@ impl Table {
         Some(Clash::Contradiction { tip })
     }
 
+    /// A certified block of this height that some branch gave and that is not the one with this digest.
+    fn certified_other(&self, height: u64, digest: Digest) -> Option<Certified> {
+        self.rows.get(&height)?.marks.iter().find_map(|mark| match mark {
+            Mark::Other(other) if other.digest != Some(digest) => other.certified.clone(),
+            _ => None,
+        })
+    }
+
     /// A clash is told once in a run.
     fn tell(&mut self, column: usize, clash: Clash) -> Option<(u16, Clash)> {
         let branch = *self.branches.get(column)?;
         let voice = self.voices.get_mut(column)?;
+        voice.forked |= matches!(clash, Clash::Fork { .. });
         (voice.told.len() < TOLD && voice.told.insert(clash.name())).then_some((branch, clash))
     }
 
