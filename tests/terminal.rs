@@ -45,11 +45,14 @@ fn an_auditor_sees_what_a_side_block_holds_and_a_nurse_its_signers() {
         terminal.wait_for("VERIFIED");
         terminal.press("3");
         terminal.wait_for("LIVE: 5 of 5 branches answer");
-        terminal.wait_for("Signed by");
+        terminal.wait_for("State word");
         terminal.press("\t");
         terminal.wait_for("Side chain  VERIFIED to block");
         terminal.wait("signers", |screen| screen.contents().contains("of 4 validators"));
+        // Enter says in words what the cell means, o opens the block.
         terminal.press("\r");
+        terminal.wait_for("the very block");
+        terminal.press("o");
         terminal.wait(sees, |screen| {
             let words: Vec<_> = screen.contents().split_whitespace().map(str::to_owned).collect();
             words.join(" ").contains(sees)

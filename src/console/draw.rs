@@ -42,7 +42,8 @@ fn draw_on(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         for (at, text) in wrap(&text, area.width).iter().enumerate() {
             canvas.write(row(area, u16::try_from(at).unwrap_or(u16::MAX)), text, Tone::Plain);
         }
-        return;
+        // However small the window is.
+        return banner::draw(model, canvas, row(area, area.height.saturating_sub(1)));
     }
     header::draw(model, canvas, row(area, 0));
     let body = body(area, &model.alarms);

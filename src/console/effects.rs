@@ -3,6 +3,8 @@
 //! The session lives here, inside the client's group, and nowhere in the model. It must not decide anything about
 //! what is shown.
 
+mod watch;
+
 use crate::{
     message::{Message, Outcome, Ticket, Who},
     screens::entry::form::tie_to_visit,
@@ -10,30 +12,20 @@ use crate::{
 };
 use std::{
     collections::BTreeMap, error::Error, future::Future, ops::RangeInclusive, path::PathBuf, sync::Arc,
-    time::Duration,
 };
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::AbortHandle,
 };
-use wardline_client::{
-    Clock, FinalLookup, Group, Settings, StripRow, read_staff_file, session_length_s, unlock,
-};
+use wardline_client::{Clock, FinalLookup, Group, Settings, read_staff_file, session_length_s, unlock};
 use wardline_crypto::{Digest, OsEntropy, SecretBytes};
 use wardline_ledger::{Chain, Genesis, PatientId, RecordId};
 use wardline_policy::{Purpose, RecordKind};
 use wardline_record::{Record, RecordRef};
+use watch::{follow, refresh, strip_rows};
 
 /// Longest key file, bytes: nobody's is longer than a few hundred.
 const KEY_FILE_MAX: u64 = 64 * 1024;
-
-/// Rows of the strip that are taken in with every change: more than any screen has.
-const STRIP_ROWS: usize = 128;
-/// Most rows of the strip that are looked through for older blocks.
-const STRIP_DEPTH: usize = 8192;
-
-/// How often to look which branches have answered by now.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Work to be done.
 #[derive(Debug)]
@@ -295,7 +287,7 @@ impl Effects {
             }),
             Effect::Bisect { ticket, chain, a, b } => self.ask(ticket, move |group| async move {
                 let outcome = group.bisect(chain, a, b).await;
-                Message::Bisected(ticket, outcome.map_err(|error| in_words(&error)))
+                Message::Bisected(ticket, outcome.map(Box::new).map_err(|error| in_words(&error)))
             }),
             Effect::CloseAlarm { ticket, id, reason } => self.ask(ticket, move |group| async move {
                 let outcome = group.close_alarm(&id, &reason).await;
@@ -406,57 +398,6 @@ fn open(context: &Context, choice: usize, passphrase: &SecretBytes) -> Outcome<(
         who.trusted_branch = own.trusted;
     }
     Ok((group, who))
-}
-
-/// Hands over what the group watches whenever it changed. Many changes at once are one.
-async fn follow(group: Group, ticket: Ticket, sender: UnboundedSender<Answer>) {
-    let mut changes = group.watch();
-    loop {
-        changes.mark_unchanged();
-        let side = group.overview().side.is_some();
-        let watched = Watched {
-            overview: group.overview(),
-            main: group.strip(Chain::Main, STRIP_ROWS),
-            side: side.then(|| group.strip(Chain::Side, STRIP_ROWS)),
-            alarms: group.alarms(),
-        };
-        // The receiver is gone only when the console is.
-        let _ = sender.send(Answer::Watched(ticket, Some(Box::new(watched))));
-        if changes.changed().await.is_err() {
-            let _ = sender.send(Answer::Watched(ticket, None));
-            return;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-/// What the strip knows of these heights, as far as it still has them.
-fn strip_rows(group: &Group, chain: Chain, heights: RangeInclusive<u64>) -> Vec<StripRow> {
-    let head = group.strip(chain, 1).rows.first().map_or(*heights.end(), |row| row.height);
-    let depth = head.saturating_sub(*heights.start()).saturating_add(1);
-    let rows = group.strip(chain, usize::try_from(depth).unwrap_or(usize::MAX).min(STRIP_DEPTH)).rows;
-    rows.into_iter().filter(|row| heights.contains(&row.height)).collect()
-}
-
-/// Asks all branches, and hands over what is known of those that have answered while others are waited for.
-async fn refresh(group: Group, ticket: Ticket, sender: UnboundedSender<Answer>) -> Message {
-    let refreshed = |known| Message::Refreshed(ticket, Box::new(known));
-    let all = group.refresh();
-    tokio::pin!(all);
-    let mut told = None;
-    loop {
-        tokio::select! {
-            biased;
-            known = &mut all => return refreshed(known),
-            () = tokio::time::sleep(LOOK_EVERY) => {
-                let known = group.overview();
-                if known.asking && told.as_ref() != Some(&known) {
-                    told = Some(known.clone());
-                    let _ = sender.send(Answer::Message(ticket, refreshed(known)));
-                }
-            }
-        }
-    }
 }
 
 /// One record after the other, so that a receipt can name its visit; stops at the first failure.

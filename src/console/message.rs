@@ -186,7 +186,7 @@ pub enum Message {
     /// Every branch was asked for these heights; what the strip knows of them.
     Checked(Ticket, Vec<StripRow>),
     /// Two branches were compared.
-    Bisected(Ticket, Outcome<Bisection>),
+    Bisected(Ticket, Outcome<Box<Bisection>>),
     /// An alarm is closed, or is not; all alarms as they are now.
     AlarmClosed(Ticket, Outcome<Vec<Alarm>>),
     /// Who signed that they hold a record.

@@ -47,6 +47,8 @@ pub const NAMES: &[&str] = &[
     "history-mono",
     "history-faults",
     "history-not-proven",
+    "history-unchecked",
+    "history-unchecked-mono",
     "record",
     "record-mismatch",
     "record-verdict",
@@ -154,6 +156,7 @@ pub fn model(name: &str) -> Option<Model> {
             (0..5).for_each(|_| drop(press(&mut model, Key::Down)));
             model
         }
+        "history-unchecked" => with_history(data::history_not_checked()),
         "history-imported" => with_imported_history(),
         "history-not-proven" => {
             let mut model = with_history(data::history_not_proven());

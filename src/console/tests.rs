@@ -176,6 +176,27 @@ fn nothing_from_outside_reaches_the_screen_as_it_is() {
         line.certified = wardline_client::Certified::Own { signers, of: 1 };
     }
     pictures.push(shown(&block));
+    // What branches call themselves and what an alarm says of them.
+    for name in ["strip-cell", "bisect-differs", "alarm", "alarm-closed", "alarm-entry"] {
+        let mut model = state(name, (80, 24));
+        let evil = samples::hostile_text();
+        let alarm = wardline_client::Alarm {
+            what: evil.clone(),
+            branch_name: Some(evil.clone()),
+            evidence: Some(evil.clone().into()),
+            ..samples::alarms::fork()
+        };
+        samples::alarms::raise(&mut model, vec![alarm]);
+        for branch in &mut model.chain.main.branches {
+            (branch.name, branch.detail) = (evil.clone(), Some(evil.clone()));
+        }
+        if let Some(crate::model::Dialog::Bisect(bisect)) = model.dialogs.last_mut() {
+            bisect.names = (evil.clone(), evil.clone());
+        }
+        pictures.push(shown(&model));
+        model.size = (132, 43);
+        pictures.push(shown(&model));
+    }
     model.who.as_mut().unwrap().name = samples::hostile_text();
     model.say(crate::theme::Tone::Bad, samples::hostile_text());
     pictures.push(shown(&model));

@@ -12,7 +12,7 @@ use wardline_client::{Alarm, Overview, StripView};
 /// Everything that the client watches, as it is now.
 #[derive(Clone, Debug)]
 pub struct Watched {
-    /// The branches as last asked.
+    /// The branches, as the streams and their last answers say.
     pub overview: Overview,
     /// Block by branch on the main chain.
     pub main: StripView,
@@ -29,9 +29,10 @@ pub fn watched(model: &mut Model, watched: Watched) -> Vec<Effect> {
     }
     let Watched { overview: known, main, side, alarms } = watched;
     let rings = model.alarms.take(alarms) && model.bell;
-    overview::watched(model, known, &main, side.as_ref());
+    let streams = main.branches.iter().chain(side.iter().flat_map(|side| &side.branches));
+    let mut effects = overview::watched(model, known, streams);
     chain::watched(model, main, side);
-    let mut effects = chain::follow(model);
+    effects.extend(chain::follow(model));
     effects.extend(rings.then_some(Effect::Bell));
     effects
 }

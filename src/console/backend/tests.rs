@@ -112,3 +112,13 @@ fn the_charset_follows_the_locale_and_the_terminal() {
     assert_eq!(charset([None, None, Some("en_GB.UTF-8")], "vt100"), Charset::Ascii);
     assert_eq!(charset([None, None, None], "xterm"), Charset::Ascii);
 }
+
+#[test]
+fn the_bell_rings_once_and_moves_nothing() {
+    let (mut terminal, wire) = terminal(Charset::Ascii);
+    terminal.backend_mut().ring();
+    drawn(&mut terminal, vec!["a".into()], None);
+    assert_eq!(wire.taken().matches('\x07').count(), 1);
+    drawn(&mut terminal, vec!["ab".into()], None);
+    assert!(!wire.taken().contains('\x07'));
+}

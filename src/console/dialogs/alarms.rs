@@ -244,8 +244,10 @@ fn page(alarm: &Alarm, zone: &jiff::tz::TimeZone, now_s: u64, screen: Rect) -> P
         page.field("Closed", &format!("by {} at {at}: {}", closed.by, closed.reason), Tone::Plain);
     } else {
         page.field("To do", advice(alarm.kind), Tone::Plain);
-        let proof = "wardline evidence check FILE proves to anybody what was seen, offline.";
-        page.field("Proof", proof, Tone::Plain);
+        if alarm.evidence.is_some() {
+            let proof = "wardline evidence check FILE shows on any machine, offline, what it proves.";
+            page.field("Proof", proof, Tone::Plain);
+        }
     }
     page
 }

@@ -20,7 +20,7 @@ pub struct Bisect {
     /// The branches are being asked.
     pub pending: Option<Pending>,
     /// What came of it, or why nothing did.
-    pub found: Option<Outcome<Bisection>>,
+    pub found: Option<Outcome<Box<Bisection>>>,
     /// First line that is shown.
     pub scroll: usize,
 }
@@ -46,7 +46,7 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
 }
 
 /// The answer came, or did not.
-pub fn found(model: &mut Model, ticket: Ticket, outcome: Outcome<Bisection>) {
+pub fn found(model: &mut Model, ticket: Ticket, outcome: Outcome<Box<Bisection>>) {
     let waiting = |dialog: &&mut Dialog| matches!(dialog, Dialog::Bisect(bisect) if bisect.pending.is_some_and(|pending| pending.ticket == ticket));
     if let Some(Dialog::Bisect(bisect)) = model.dialogs.iter_mut().find(waiting) {
         (bisect.pending, bisect.found) = (None, Some(outcome));

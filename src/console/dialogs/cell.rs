@@ -53,7 +53,7 @@ fn page(model: &Model, screen: Rect) -> (String, Page) {
     let name = &marked.branch.name;
     page.text(&strip::meaning(&marked), Tone::Plain);
     if let Some(why) = &marked.cell.why {
-        page.text(&format!("In detail: {why}."), strip::tone(kind));
+        page.text(&format!("In detail: {why}."), tone(kind));
     }
     page.gap();
     let digest = |digest: Option<wardline_crypto::Digest>, none: &str| {
@@ -65,7 +65,7 @@ fn page(model: &Model, screen: Rect) -> (String, Page) {
         Tone::Plain,
     );
     let differs = matches!(kind, Kind::Conflict | Kind::Invalid);
-    let theirs = if differs { strip::tone(kind) } else { Tone::Plain };
+    let theirs = if differs { tone(kind) } else { Tone::Plain };
     page.field("Theirs", &digest(marked.cell.theirs, "it has shown no block of this height"), theirs);
     page.gap();
     let word = marked.branch.word.text();
@@ -75,6 +75,15 @@ fn page(model: &Model, screen: Rect) -> (String, Page) {
     page.field(name, &format!("{word}{at}{detail}"), Tone::Plain);
     page.field("To do", strip::advice(kind), Tone::Plain);
     (format!("Block {} at {name}: {}", marked.height, kind.word()), page)
+}
+
+/// How a cell is meant where it has the page to itself.
+fn tone(kind: Kind) -> Tone {
+    match strip::tone(kind) {
+        Tone::Alarm => Tone::Bad,
+        Tone::Quiet | Tone::Good => Tone::Plain,
+        other => other,
+    }
 }
 
 /// Draws the dialog over the screen.

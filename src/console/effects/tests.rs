@@ -48,3 +48,32 @@ async fn an_overview_that_is_not_complete_yet_does_not_end_the_question() {
     let more = tokio::time::timeout(std::time::Duration::from_millis(50), effects.next()).await;
     assert!(more.is_err(), "{more:?}");
 }
+
+#[tokio::test]
+async fn what_an_earlier_sessions_streams_brought_is_dropped() {
+    let mut effects = effects();
+    let task = tokio::spawn(std::future::pending::<()>());
+    effects.watching = Some((Ticket(2), task.abort_handle()));
+    let watched = || Some(Box::new(crate::samples::strip::watched(&data::overview_well())));
+    for answer in [
+        Answer::Watched(Ticket(1), watched()),
+        Answer::Watched(Ticket(2), watched()),
+        Answer::Watched(Ticket(1), None),
+        Answer::Watched(Ticket(2), None),
+    ] {
+        effects.sender.send(answer).unwrap_or_default();
+    }
+    assert!(matches!(effects.next().await, Message::Watched(_)));
+    assert!(matches!(effects.next().await, Message::WatchEnded));
+    // The lock ends them, and what was on its way with them.
+    effects.run(Effect::EndSession);
+    assert!(task.await.unwrap_err().is_cancelled());
+    effects.sender.send(Answer::Watched(Ticket(2), watched())).unwrap_or_default();
+    let more = tokio::time::timeout(std::time::Duration::from_millis(50), effects.next()).await;
+    assert!(more.is_err(), "{more:?}");
+}
+
+#[test]
+fn the_bell_is_the_drawing_loops_to_ring() {
+    assert_eq!(effects().run(Effect::Bell), Some(Request::Bell));
+}

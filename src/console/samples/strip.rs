@@ -105,7 +105,7 @@ fn bisected(column: usize, found: Result<Option<u64>, String>) -> Model {
         compared: if found.is_some() { 11 } else { 1 },
         common: found.map_or(top, |height| height - 1),
     });
-    update(&mut model, Message::Bisected(ticket, outcome));
+    update(&mut model, Message::Bisected(ticket, outcome.map(Box::new)));
     model
 }
 
@@ -130,8 +130,8 @@ fn kinds() -> Model {
         institute.detail = Some("a certificate of 2 of 4 validators".into());
     }
     for row in &mut watched.main.rows {
-        let (height, count) = (row.height, row.cells.len());
-        for (at, cell) in row.cells.iter_mut().enumerate().filter(|(at, _)| *at + 1 <= count) {
+        let height = row.height;
+        for (at, cell) in row.cells.iter_mut().enumerate() {
             let set = match (at, height) {
                 (3, 1204) => Some((Cell::Conflict, Some(another), "its header names another parent")),
                 (4, 1203..) => Some((Cell::Invalid, Some(another), "a certificate of 2 of 4 validators")),

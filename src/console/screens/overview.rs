@@ -14,13 +14,13 @@ use crate::{
     },
 };
 use ratatui::layout::Rect;
-use wardline_client::{BranchView, BranchWord, Head, Overview, StripView};
+use wardline_client::{BranchView, BranchWord, Head, Overview, StripBranch};
 use wardline_ledger::Chain;
 
 /// Seconds between two questions while the screen is shown and no streams tell what moves.
 const REFRESH_S: u64 = 1;
 /// The same while they do: round trips and what waits at a branch are not in the streams.
-const REST_S: u64 = 30;
+const REST_S: u64 = 10;
 /// Lines under the table for the selected branch.
 const DETAIL_LINES: u16 = 5;
 
@@ -84,45 +84,19 @@ pub fn refreshed(model: &mut Model, ticket: Ticket, known: Overview) {
 }
 
 /// The streams brought something: it is newer than what the branches last answered when they were asked.
-pub fn watched(model: &mut Model, mut known: Overview, main: &StripView, side: Option<&StripView>) {
-    let first = !model.overview.streams;
-    model.overview.streams = true;
-    if first {
+/// A branch whose streams fell silent is asked, for whoever looks: an answer tells whether it is the branch.
+pub fn watched<'a>(
+    model: &mut Model,
+    known: Overview,
+    mut streams: impl Iterator<Item = &'a StripBranch>,
+) -> Vec<Effect> {
+    if !std::mem::replace(&mut model.overview.streams, true) {
         model.overview.next_s = model.now_s + REST_S;
     }
-    if let Some(head) = main.head {
-        known.main = head;
-    }
-    known.side = side.and_then(|side| side.head).or(known.side);
-    for view in &mut known.branches {
-        let of = |strip: &StripView| strip.branches.iter().find(|branch| branch.id == view.id).cloned();
-        let (main, side) = (of(main), side.and_then(of));
-        view.main_height = main.as_ref().and_then(|branch| branch.height).or(view.main_height);
-        view.side_height = side.as_ref().and_then(|branch| branch.height).or(view.side_height);
-        let behind = main.iter().chain(&side).map(|branch| branch.behind).max();
-        view.behind = behind.unwrap_or(view.behind);
-        // The graver of the two chains' words, where the streams have one.
-        let told = main.into_iter().chain(side).filter(|branch| gravity(branch.word) > 0);
-        if let Some(branch) = told.max_by_key(|branch| gravity(branch.word)) {
-            (view.word, view.detail) = (branch.word, branch.detail);
-        }
-    }
+    let well = |id| known.branches.iter().any(|view| view.id == id && view.word == BranchWord::Verified);
+    let fell_silent = streams.any(|branch| branch.word == BranchWord::Silent && well(branch.id));
     model.overview.known = Some(known);
-}
-
-/// How grave a word is: what was not asked says nothing.
-const fn gravity(word: BranchWord) -> u8 {
-    match word {
-        BranchWord::NotAsked | BranchWord::Asking => 0,
-        BranchWord::Verified => 1,
-        BranchWord::Behind => 2,
-        BranchWord::Silent => 3,
-        BranchWord::Refused => 4,
-        BranchWord::Invalid => 5,
-        BranchWord::Conflict => 6,
-        BranchWord::RolledBack => 7,
-        BranchWord::Forked => 8,
-    }
+    if fell_silent && model.screen.is_live() { ask(model) } else { Vec::new() }
 }
 
 /// What an action does here.

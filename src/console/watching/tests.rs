@@ -33,13 +33,13 @@ fn while_the_streams_run_nobody_is_asked_each_second() {
     update(&mut model, Message::Refreshed(ticket, Box::new(data::overview_well())));
     assert_eq!(model.wake_in_s(), Some(1));
     brought(&mut model, Vec::new());
-    assert!(model.wake_in_s() > Some(20));
-    for second in 1..30 {
+    assert!(model.wake_in_s() > Some(5));
+    for second in 1..10 {
         let now_s = data::NOW_S + second;
         assert!(update(&mut model, Message::Tick { now_s }).is_empty(), "asked after {second} s");
     }
     // What the streams do not tell is asked for now and then; without them each second again.
-    let now_s = data::NOW_S + 30;
+    let now_s = data::NOW_S + 10;
     assert!(matches!(update(&mut model, Message::Tick { now_s }).as_slice(), [Effect::Refresh { .. }]));
     model.overview.asking = None;
     assert!(matches!(update(&mut model, Message::WatchEnded).as_slice(), [Effect::Refresh { .. }]));
@@ -51,11 +51,29 @@ fn what_the_streams_say_of_a_branch_is_on_the_overview_at_once() {
     let ticket = model.overview.asking.unwrap();
     update(&mut model, Message::Refreshed(ticket, Box::new(data::overview_well())));
     let mut watched = strip::watched(&data::overview_well());
-    watched.side.as_mut().unwrap().branches[1].word = BranchWord::RolledBack;
-    watched.main.branches[2].word = BranchWord::Silent;
+    watched.overview.branches[1].word = BranchWord::RolledBack;
+    watched.overview.branches[2].word = BranchWord::Silent;
     update(&mut model, Message::Watched(Box::new(watched)));
     let screen = shown(&model);
     assert!(screen.contains("East        ROLLED BACK") && screen.contains("South       SILENT"), "{screen}");
+}
+
+#[test]
+fn a_branch_whose_streams_fall_silent_is_asked_at_once_and_once() {
+    let mut model = signed_in(Role::Ward);
+    let ticket = model.overview.asking.unwrap();
+    update(&mut model, Message::Refreshed(ticket, Box::new(data::overview_well())));
+    let silent = |answers: BranchWord| {
+        let mut watched = strip::watched(&data::overview_well());
+        watched.main.branches[2].word = BranchWord::Silent;
+        watched.overview.branches[2].word = answers;
+        Message::Watched(Box::new(watched))
+    };
+    let effects = update(&mut model, silent(BranchWord::Verified));
+    assert!(matches!(effects.as_slice(), [Effect::Refresh { .. }]), "{effects:?}");
+    assert!(update(&mut model, silent(BranchWord::Verified)).is_empty(), "it is being asked");
+    model.overview.asking = None;
+    assert!(update(&mut model, silent(BranchWord::Silent)).is_empty(), "it did not answer");
 }
 
 #[test]
@@ -87,6 +105,9 @@ fn an_alarm_rings_once_and_is_on_every_screen() {
         assert!(shown(&model).lines().nth(1).unwrap().contains("2 ALARMS: FORK"), "{key}: {}", shown(&model));
         press(&mut model, Key::Esc);
     }
+    model.size = (30, 6);
+    assert!(shown(&model).contains("2 ALARMS: FORK"), "however small: {}", shown(&model));
+    model.size = (80, 24);
     press(&mut model, Key::Char('l'));
     assert!(shown(&model).contains("FORK") && shown(&model).contains("unlock to read it"));
 

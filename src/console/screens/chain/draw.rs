@@ -193,10 +193,14 @@ fn status(model: &Model) -> (String, Tone) {
     if !model.chain.asked {
         return ("Asking every branch; what is shown was verified before.".into(), Tone::Plain);
     }
-    let silent = |branch: &BranchView| branch.word == BranchWord::Silent;
-    let unheard = |branch: &BranchView| matches!(branch.word, BranchWord::NotAsked | BranchWord::Asking);
-    let answering = branches.iter().filter(|branch| !silent(branch) && !unheard(branch)).count();
-    if answering == 0 && branches.iter().any(|branch| unheard(branch)) {
+    // Words of this chain where the streams have them: a branch may be well on one chain and behind on the other.
+    let words: Vec<(&String, BranchWord)> = match model.chain.blocks().branches.as_slice() {
+        [] => branches.iter().map(|branch| (&branch.name, branch.word)).collect(),
+        streams => streams.iter().map(|branch| (&branch.name, branch.word)).collect(),
+    };
+    let unheard = |word: BranchWord| matches!(word, BranchWord::NotAsked | BranchWord::Asking);
+    let answering = words.iter().filter(|(_, word)| *word != BranchWord::Silent && !unheard(*word)).count();
+    if answering == 0 && words.iter().any(|(_, word)| unheard(*word)) {
         return ("Asking every branch; what is shown was verified before.".into(), Tone::Plain);
     }
     if answering == 0 {
@@ -225,11 +229,6 @@ fn status(model: &Model) -> (String, Tone) {
     if let Some(error) = &model.chain.blocks().error {
         return (format!("NOT FETCHED: {error}"), Tone::Warning);
     }
-    // Words of this chain where the streams have them: a branch may be well on one chain and behind on the other.
-    let words: Vec<_> = match model.chain.blocks().branches.as_slice() {
-        [] => branches.iter().map(|branch| (&branch.name, branch.word)).collect(),
-        streams => streams.iter().map(|branch| (&branch.name, branch.word)).collect(),
-    };
     let well = [BranchWord::Verified, BranchWord::NotAsked, BranchWord::Asking];
     let ill = words.iter().filter(|(_, word)| !well.contains(word));
     let ill: Vec<_> = ill.map(|(name, word)| format!("{name} {}", word.text())).collect();
@@ -238,7 +237,7 @@ fn status(model: &Model) -> (String, Tone) {
         (_, true) => "; a quorum says that none is newer",
         (_, false) => "",
     };
-    let live = format!("LIVE: {answering} of {} branches answer{more}.", branches.len());
+    let live = format!("LIVE: {answering} of {} branches answer{more}.", words.len());
     if ill.is_empty() { (live, Tone::Plain) } else { (format!("{live} {}.", ill.join(", ")), Tone::Warning) }
 }
 
@@ -281,7 +280,7 @@ fn draw_detail(model: &Model, canvas: &mut Canvas<'_>, area: Rect, height: u64) 
     canvas.write(row(area, 1), &text, Tone::Plain);
     let digest = blocks.digest(height).map_or_else(|| "-".to_owned(), |digest| digest.to_string());
     canvas.write(row(area, 2), &format!("Digest {digest}"), Tone::Plain);
-    canvas.write(row(area, 3), &strip::legend(), Tone::Quiet);
+    canvas.write(row(area, 3), &strip::legend(), Tone::Plain);
 }
 
 /// By whose signatures a block is final, for a column: the number first, so that a cut does not mislead.

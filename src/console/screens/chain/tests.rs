@@ -220,7 +220,7 @@ fn nothing_is_called_live_before_the_branches_were_asked() {
 fn what_a_branch_claims_and_does_not_prove_is_no_block() {
     let mut model = state("chain");
     let mut watched = strip_sample::watched(model.overview.known.as_ref().unwrap());
-    watched.main.branches[1].height = Some(1300);
+    watched.overview.branches[1].main_height = Some(1300);
     assert_eq!(wanted(&update(&mut model, Message::Watched(Box::new(watched)))), []);
     let screen = shown(&model);
     assert!(screen.contains("NOT VERIFIED: East claims block 1300"), "{screen}");

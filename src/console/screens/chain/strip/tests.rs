@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    backend::{Charset, Lean},
     effects::Effect,
     keymap::Key,
     message::Message,
@@ -11,8 +12,23 @@ use crate::{
     theme::Theme,
     update::update,
 };
-use std::collections::BTreeSet;
+use ratatui::Terminal;
+use std::{cell::RefCell, collections::BTreeSet, io, rc::Rc};
 use wardline_client::StripRow;
+
+/// What goes to the terminal.
+#[derive(Clone, Default)]
+struct Bytes(Rc<RefCell<Vec<u8>>>);
+
+impl io::Write for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 fn state(name: &str) -> Model {
     samples::model(name).unwrap()
@@ -151,6 +167,36 @@ fn the_marked_branch_stays_marked_when_branches_come_and_go() {
     update(&mut model, Message::Watched(Box::new(watched)));
     assert_eq!(marked(&model).unwrap().branch.name, "South");
     assert!(model.chain.main.rows.values().all(|row| row.cells.len() == 4));
+}
+
+/// Bytes matter on a serial line: what one more block costs on a screen of twelve branches.
+#[test]
+fn a_new_block_costs_few_bytes_and_nothing_new_costs_none() {
+    let mut model = state("strip-twelve");
+    let mut known = model.overview.known.clone().unwrap();
+    let bytes = Bytes::default();
+    let mut terminal = Terminal::new(Lean::new(bytes.clone(), || Ok((80, 24)), Charset::Ascii)).unwrap();
+    let mut costs = |model: &Model| {
+        terminal
+            .draw(|frame| {
+                crate::draw::draw(model, frame);
+            })
+            .unwrap();
+        bytes.0.take().len()
+    };
+    costs(&model);
+    let step = |model: &mut Model, known: &wardline_client::Overview| {
+        let effects = update(model, Message::Watched(Box::new(sample::watched(known))));
+        samples::chain::answer(model, effects);
+    };
+    step(&mut model, &known);
+    assert_eq!(costs(&model), 0);
+    known.main.height += 1;
+    known.main.digest = wardline_crypto::Digest::of(b"one more");
+    known.branches.iter_mut().for_each(|branch| branch.main_height = branch.main_height.map(|at| at + 1));
+    step(&mut model, &known);
+    let cost = costs(&model);
+    assert!(cost < 520, "{cost} bytes: half of what 9600 baud carry in a second");
 }
 
 #[test]
