@@ -270,6 +270,10 @@ fn says_text(transaction: &Transaction) -> String {
             format!("root of the audit log of branch {}: {} entries", access.branch, access.size)
         }
         Body::Registry(registry) => format!("registry change {}", registry.version),
+        Body::Verdict(verdict) => format!(
+            "auditor's verdict up to block {}: {} records checked, {} copies missing or altered, {} unheard",
+            verdict.height, verdict.records, verdict.bad, verdict.unheard
+        ),
     }
 }
 

@@ -2,6 +2,7 @@
 //! line that names what to do when it does not.
 
 mod access;
+mod audit;
 #[cfg(feature = "console")]
 mod console;
 #[cfg(feature = "node")]
@@ -64,8 +65,10 @@ enum Command {
     Console(console::Options),
     /// Every branch: state, heights, head, lag, verified up to
     Status(status::Options),
-    /// Verify both chains from the genesis, and every record against its pointer
+    /// Verify both chains from the genesis, and every record against its pointer; goes on where it last ended
     Verify(verify::Options),
+    /// Recompute every sealed record's digest at two branches, and say on the main chain what came of it
+    Audit(audit::Options),
     /// Write a chain's verified blocks to a file, for another verifier
     Export(export::Options),
     /// Check what proves a lie or an entry, offline; or prove that something is on a chain
@@ -99,6 +102,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Console(options) => console::run(options),
         Command::Status(options) => status::run(options),
         Command::Verify(options) => verify::run(options),
+        Command::Audit(options) => audit::run(options),
         Command::Export(options) => export::run(options),
         Command::Evidence(command) => evidence::run(command),
         Command::Visits(options) => visits::run(options),
@@ -134,4 +138,20 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 /// A runtime for commands that only ask: one thread waits, the heavy work has its own.
 fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Returns when the program is told to stop: SIGTERM or an interrupt.
+async fn stopped() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut term = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = term.recv() => {}
+            ended = tokio::signal::ctrl_c() => ended?,
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await?;
+    Ok(())
 }

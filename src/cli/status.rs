@@ -1,6 +1,6 @@
 //! `wardline status`: the overview screen's twin.
 
-use super::{NOT_WHOLE, Result, access::Access, output};
+use super::{NOT_WHOLE, Result, access::Access, audit, output};
 use clap::Args;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -63,6 +63,7 @@ fn document(network: NetworkId, overview: &Overview) -> Value {
         "main": head(Chain::Main, &overview.main),
         "side": overview.side.as_ref().map(|side| head(Chain::Side, side)),
         "branches": branches,
+        "auditors": overview.verdicts.as_ref().map(|all| all.iter().map(audit::said_document).collect::<Vec<_>>()),
         "warning": overview.warning,
     })
 }
@@ -87,6 +88,9 @@ fn text(network: NetworkId, overview: &Overview) -> Result<()> {
     };
     let side = overview.side.as_ref().map(|side| format!(", {}", word(Chain::Side, side)));
     output::text(&format!("state words: {}{}", word(Chain::Main, &overview.main), side.unwrap_or_default()))?;
+    for said in overview.verdicts.iter().flatten() {
+        output::text(&audit::said(said))?;
+    }
     if let Some(warning) = &overview.warning {
         output::text(warning)?;
     }

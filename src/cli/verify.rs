@@ -1,4 +1,7 @@
-//! `wardline verify`: everything again from the genesis, by this terminal alone; or an exported file, offline.
+//! `wardline verify`: both chains from the genesis and every record, by this terminal alone, going on from its last
+//! verification; every branch's own blocks; or an exported file, offline.
+
+mod each;
 
 use super::{NOT_WHOLE, Result, WRONG, access::Access, output};
 use clap::Args;
@@ -31,8 +34,14 @@ pub struct Options {
     /// Compare every trusted branch's copy of each record, not its home branch's alone
     #[arg(long)]
     all_copies: bool,
+    /// Compare every branch's own headers, certificates and bodies too, from the genesis
+    #[arg(long, conflicts_with = "branch")]
+    each: bool,
+    /// Verify all blocks again, not only those after the last verification's
+    #[arg(long)]
+    from_genesis: bool,
     /// Verify this exported file instead, offline: no key file, no network
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["branch", "all_copies"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["branch", "all_copies", "each", "from_genesis"])]
     export: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
@@ -45,7 +54,12 @@ pub fn run(options: Options) -> Result<ExitCode> {
     }
     let genesis = options.access.genesis()?;
     let group = options.access.open()?;
-    let request = VerifyRequest { branch: options.branch, all_copies: options.all_copies };
+    let request = VerifyRequest {
+        branch: options.branch,
+        all_copies: options.all_copies,
+        each: options.each,
+        from_genesis: options.from_genesis,
+    };
     let (progress, heard) = unbounded_channel();
     let done = super::runtime()?.block_on(async {
         tokio::join!(group.verify(&genesis, &request, progress), Figure::new().follow(heard)).0
@@ -58,11 +72,13 @@ pub fn run(options: Options) -> Result<ExitCode> {
             "main": chain_document(&done.main),
             "side": chain_document(&done.side),
             "records": records_document(&done.records),
+            "branches": request.each.then(|| done.each.iter().map(each::document).collect::<Vec<_>>()),
         }))?;
     } else {
         output::text(&format!("network {} ({})", genesis.name, genesis.network().short()))?;
         chain_text(&done.main)?;
         chain_text(&done.side)?;
+        each::text(&done.each)?;
         records_text(&done.records)?;
         output::text(sentence(verdict))?;
     }
@@ -101,7 +117,7 @@ fn code(verdict: Verdict) -> ExitCode {
 }
 
 /// For programs.
-const fn word(verdict: Verdict) -> &'static str {
+pub const fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Holds => "holds",
         Verdict::NotWhole => "not whole",
@@ -139,6 +155,8 @@ fn chain_document(report: &ChainReport) -> Value {
         "height": checked.then_some(report.height),
         "digest": checked.then(|| report.digest.to_string()),
         "blocks": if checked { report.height + 1 } else { 0 },
+        "verified_before": report.earlier.iter().map(|part| json!({"to": part.to, "at_s": part.at_s})).collect::<Vec<_>>(),
+        "not_resumed": report.restarted,
         "transactions": report.transactions,
         "sources": report.sources,
         "same_chain_at": report.agreeing,
@@ -202,6 +220,7 @@ fn chain_text(report: &ChainReport) -> Result<()> {
     let summary = format!("{} blocks, genesis to height {height} ({digest})", height + 1);
     line(&title, shout(report.verdict()), &summary)?;
     note(&format!("checked: {}", checks(Some(depth)).join(", ")))?;
+    earlier_text(report)?;
     if let Some(skipped) = &report.skipped {
         note(&format!("NOT CHECKED {skipped}"))?;
     }
@@ -221,6 +240,43 @@ fn chain_text(report: &ChainReport) -> Result<()> {
     }
     more(report.faults.len())?;
     report.unheard.iter().try_for_each(not_heard)
+}
+
+/// Which blocks were verified when.
+fn earlier_text(report: &ChainReport) -> Result<()> {
+    if let Some(why) = &report.restarted {
+        note(&format!("what the last verification kept is not used ({why}): begun at the genesis"))?;
+    }
+    let mut from = 1;
+    let mut parts = Vec::new();
+    for part in &report.earlier {
+        parts.push(format!("{} on {}", span(from, part.to), day(part.at_s)));
+        from = part.to + 1;
+    }
+    match parts.as_slice() {
+        [] => Ok(()),
+        parts => {
+            let now =
+                if report.height >= from { span(from, report.height) } else { "nothing new".to_owned() };
+            note(&format!("verified by this terminal: {}; now: {now}", parts.join(", ")))?;
+            note(
+                "blocks of before were not fetched again: --from-genesis does, --each compares every branch's",
+            )
+        }
+    }
+}
+
+fn span(from: u64, to: u64) -> String {
+    if from >= to { format!("block {to}") } else { format!("blocks {from} to {to}") }
+}
+
+/// A day in the terminal's own time zone.
+pub fn day(at_s: u64) -> String {
+    let at = i64::try_from(at_s).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
+    at.map_or_else(
+        || "an unknown day".to_owned(),
+        |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%-d %b %Y").to_string(),
+    )
 }
 
 pub fn fault_text(fault: &Fault) -> String {
@@ -279,7 +335,7 @@ fn line(title: &str, word: &str, text: &str) -> Result<()> {
 }
 
 /// More on the line above.
-fn note(text: &str) -> Result<()> {
+pub fn note(text: &str) -> Result<()> {
     output::text(&format!("    {text}"))
 }
 
@@ -289,13 +345,14 @@ pub struct Figure {
     shown: Option<Instant>,
     main: Option<(u64, u64)>,
     side: Option<(u64, u64)>,
+    compared: Option<(u64, u64)>,
     records: Option<(u64, u64)>,
 }
 
 impl Figure {
     pub fn new() -> Self {
         let terminal = std::io::stderr().is_terminal();
-        Self { terminal, shown: None, main: None, side: None, records: None }
+        Self { terminal, shown: None, main: None, side: None, compared: None, records: None }
     }
 
     /// Shows what is heard until nobody tells more.
@@ -311,13 +368,19 @@ impl Figure {
         match progress {
             VerifyProgress::Chain { chain: Chain::Main, height, of } => self.main = Some((height, of)),
             VerifyProgress::Chain { chain: Chain::Side, height, of } => self.side = Some((height, of)),
+            VerifyProgress::Compared { done, of } => self.compared = Some((done, of)),
             VerifyProgress::Records { done, of } => self.records = Some((done, of)),
         }
         if !self.terminal || self.shown.is_some_and(|at| at.elapsed() < EVERY) {
             return;
         }
         self.shown = Some(Instant::now());
-        let parts = [("main chain", self.main), ("side chain", self.side), ("records", self.records)];
+        let parts = [
+            ("main chain", self.main),
+            ("side chain", self.side),
+            ("branches' blocks", self.compared),
+            ("records", self.records),
+        ];
         let parts: Vec<String> = parts
             .into_iter()
             .filter_map(|(name, at)| at.map(|(done, of)| format!("{name} {done}/{of}")))

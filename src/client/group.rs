@@ -19,6 +19,7 @@ use crate::{
 };
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -49,6 +50,8 @@ pub struct Group {
 
 pub(crate) struct Inner {
     pub(crate) network: NetworkId,
+    /// The folder of everything that this terminal keeps of the network.
+    pub(crate) state: PathBuf,
     pub(crate) session: Arc<Session>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Own branch first, then by number.
@@ -59,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) registry: Mutex<Registry>,
     pub(crate) registry_asked: Mutex<Option<Instant>>,
     pub(crate) overview: Mutex<Overview>,
+    /// When the auditors' verdicts were proven last, and at which height.
+    pub(crate) verdicts_at: Mutex<Option<(u64, Instant)>>,
     /// Identities that searches of this session opened, with the digest of their envelope.
     pub(crate) identities: Mutex<BTreeMap<PatientId, (Identity, Digest)>>,
     pub(crate) judged: Mutex<BTreeMap<(u16, Chain), Judged>>,
@@ -136,6 +141,7 @@ impl Group {
         let alarms = Alarms::open(&settings.state, &genesis, clock.now_s());
         let inner = Inner {
             network,
+            state: settings.state,
             session,
             clock,
             branches,
@@ -145,6 +151,7 @@ impl Group {
             registry: Mutex::new(registry),
             registry_asked: Mutex::default(),
             overview: Mutex::new(overview),
+            verdicts_at: Mutex::default(),
             identities: Mutex::default(),
             judged: Mutex::default(),
             stopped: Mutex::default(),

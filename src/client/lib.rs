@@ -6,6 +6,7 @@
 
 mod alarm;
 mod answer;
+mod auditors;
 mod bisect;
 mod blocks;
 mod branch;
@@ -49,6 +50,7 @@ mod watch;
 mod tests;
 
 pub use alarm::{Alarm, AlarmKind, Closed, headline};
+pub use auditors::AuditorVerdict;
 pub use bisect::{Bisection, Difference};
 pub use blocks::{BlockBody, BlockDetail, BlockLine, Certified, GivenBody, TransactionView};
 pub use branch::BranchError;
@@ -72,7 +74,8 @@ pub use staff::{
 pub use trust::{Conflict, Refused, Trust, TrustError};
 pub use verdict::{Check, CustodyReceipt, CustodyReceipts, RecordVerdict};
 pub use verify::{
-    ArchiveError, BadCopy, ChainReport, Copies, Depth, ExportRequest, Exported, Fault, RecordsReport,
-    Unheard, Verdict, Verification, VerifyProgress, VerifyRequest, verify_archive,
+    ArchiveError, Audit, Auditor, BadCopy, BranchChain, ChainReport, Copies, Depth, Earlier, ExportRequest,
+    Exported, Fault, RecordsReport, Standing, Unheard, Verdict, Verification, VerifyProgress, VerifyRequest,
+    verify_archive,
 };
 pub use watch::{Cell, StripBranch, StripCell, StripRow, StripView};

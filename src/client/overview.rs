@@ -1,6 +1,7 @@
 //! Where every branch stands, held against the verified chains.
 
 use crate::{
+    auditors::AuditorVerdict,
     branch::{Branch, BranchError, Target},
     error::ClientError,
     group::{Group, Inner, locked},
@@ -29,6 +30,8 @@ pub struct Overview {
     pub branches: Vec<BranchView>,
     /// Branches are being asked: what is here may change within the deadline.
     pub asking: bool,
+    /// What every auditor said last of the sealed records, newest first; nothing while that was not proven.
+    pub verdicts: Option<Vec<AuditorVerdict>>,
     /// What is wrong at this machine, for people: what it verified cannot be kept, was put back to an older copy, or
     /// contradicts what the branches show; its clock is behind the chain's.
     pub warning: Option<String>,
@@ -133,6 +136,7 @@ impl Overview {
             side: side.map(|side| Head::of(&side.head())),
             branches: branches.iter().map(|branch| BranchView::before(branch)).collect(),
             asking: false,
+            verdicts: None,
             warning: None,
         }
     }
@@ -237,6 +241,7 @@ impl Group {
                 Err(error) => warnings.push(not_kept(&error)),
             }
         }
+        inner.refresh_verdicts_when_due().await;
         {
             let mut overview = locked(&inner.overview);
             overview.asking = false;

@@ -7,6 +7,7 @@ mod vice;
 mod world;
 
 mod alarms;
+mod audit;
 mod bisect;
 mod blocks;
 mod bulk;
@@ -18,4 +19,5 @@ mod transport;
 mod trust;
 mod verdict;
 mod verify;
+mod verify_again;
 mod watch;

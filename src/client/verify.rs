@@ -4,25 +4,31 @@
 //! What a kept checkpoint is good for is comparing: blocks that this terminal verified before must still be there.
 
 mod archive;
+mod audit;
 mod chain;
+mod each;
 mod records;
+mod resume;
 mod source;
 
 pub use archive::{ArchiveError, ExportRequest, Exported, verify_archive};
+pub use audit::{Audit, Auditor};
 pub use chain::Depth;
+pub use each::{BranchChain, Standing};
 pub use records::{BadCopy, Copies, RecordsReport};
+pub use resume::Earlier;
 
 use crate::{
     branch::{Branch, BranchError, Target},
     error::ClientError,
-    group::{Group, Inner, locked},
+    group::{Group, Inner, heavy, locked},
     race::none_of,
     standing::chain_status,
 };
-use chain::ChainCheck;
 use futures::future::join_all;
 use records::Kept;
-use source::{Claim, Shared, Source, Walked, walk};
+use resume::Keeper;
+use source::{Claim, Keeping, Shared, Source, Walk, Walked, walk};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -44,6 +50,10 @@ pub struct VerifyRequest {
     pub branch: Option<String>,
     /// Compare every trusted branch's copy of each record, not the home branch's alone.
     pub all_copies: bool,
+    /// Fetch and compare every branch's own headers, certificates and bodies too, from the genesis.
+    pub each: bool,
+    /// Go on from nothing that an earlier run kept. So it is too when blocks are taken from one branch alone.
+    pub from_genesis: bool,
 }
 
 /// How far it is.
@@ -56,6 +66,13 @@ pub enum VerifyProgress {
         /// Up to this height.
         height: u64,
         /// Of this one.
+        of: u64,
+    },
+    /// Blocks of all branches were compared.
+    Compared {
+        /// So many.
+        done: u64,
+        /// Of so many.
         of: u64,
     },
     /// Copies of records were compared.
@@ -96,6 +113,11 @@ pub struct ChainReport {
     pub depth: Option<Depth>,
     /// What was not checked and why, for people.
     pub skipped: Option<String>,
+    /// Blocks that earlier runs of this terminal verified and this one did not fetch again, ascending. Their end is
+    /// certified and the state after it is what the next blocks were checked on.
+    pub earlier: Vec<Earlier>,
+    /// Why what an earlier run kept was not gone on from, for people.
+    pub restarted: Option<String>,
     /// The newest block that holds, by everything that `depth` says.
     pub height: u64,
     /// Its digest.
@@ -127,6 +149,8 @@ impl ChainReport {
             chain,
             depth: None,
             skipped: None,
+            earlier: Vec::new(),
+            restarted: None,
             height: 0,
             digest: Digest::ZERO,
             goal: 0,
@@ -175,12 +199,15 @@ pub struct Verification {
     pub side: ChainReport,
     /// The sealed records.
     pub records: RecordsReport,
+    /// Every branch's own blocks, where they were asked for.
+    pub each: Vec<BranchChain>,
 }
 
 impl Verification {
-    /// The worst of the three.
+    /// The worst of all.
     pub fn verdict(&self) -> Verdict {
-        self.records.verdict().max(self.main.verdict()).max(self.side.verdict())
+        let whole = self.records.verdict().max(self.main.verdict()).max(self.side.verdict());
+        self.each.iter().map(BranchChain::verdict).fold(whole, Verdict::max)
     }
 }
 
@@ -201,23 +228,35 @@ impl Group {
     ) -> Result<Verification, ClientError> {
         let inner = &self.inner;
         let heads = inner.heads(genesis, request.branch.as_deref()).await?;
+        let start = |chain, depth| inner.begin_check(genesis, chain, depth, request);
         let main = async {
-            let check = begin(genesis, Chain::Main, Depth::Replay)?;
-            let report = inner.chain(&heads, &check, Depth::Replay, None, &progress).await?;
-            Ok::<_, ClientError>((check, report))
+            let started = start(Chain::Main, Depth::Replay).await?;
+            let report = inner.chain(&heads, &started, Depth::Replay, None, &progress).await?;
+            Ok::<_, ClientError>((started, report))
         };
-        let (main, side) = tokio::join!(main, inner.side_chain(genesis, &heads, &progress));
-        let ((check, mut main), side) = (main?, side?);
+        let side = inner.side_chain(genesis, &heads, request, &progress);
+        let (main, side) = tokio::join!(main, side);
+        let ((begun, mut main), (side_begun, side)) = (main?, side?);
+        let check = &begun.check;
+        let each = match request.each {
+            true => {
+                let side = side_begun.as_ref().ok_or_else(|| side.skipped.clone().unwrap_or_default());
+                each::compare(inner, &heads, &begun, side, &progress).await?
+            }
+            false => Vec::new(),
+        };
         let records = match inner.refusal(Operation::FetchEnvelopes) {
             Some(why) => RecordsReport { skipped: Some(why), ..RecordsReport::default() },
             None => {
-                let kept = match kept(&check) {
+                let kept = match kept(check) {
                     Ok(kept) => kept,
                     Err(what) => {
                         main.faults.push(Fault { branch: None, height: main.height, what });
                         Vec::new()
                     }
                 };
+                // Every request names the light client's height: a branch that answers at it knows all of these.
+                let _ = inner.follow(Chain::Main, main.height, None).await;
                 let mut records = records::compare(inner, kept, request.all_copies, &progress).await?;
                 if main.height < main.goal {
                     records.skipped = Some(format!("records after block {} of the main chain", main.height));
@@ -225,22 +264,22 @@ impl Group {
                 records
             }
         };
-        Ok(Verification { main, side, records })
+        Ok(Verification { main, side, records, each })
     }
 }
 
-fn begin(genesis: &Genesis, chain: Chain, depth: Depth) -> Result<Shared, ClientError> {
-    let check = ChainCheck::begin(genesis, chain, depth, 0..=u64::MAX)
-        .map_err(|error| crate::TrustError::Genesis(error.to_string()))?;
-    Ok(Arc::new(Mutex::new(check)))
+/// A chain's check, and where its progress is kept.
+struct Begun {
+    check: Shared,
+    keeper: Option<Keeping>,
+    genesis: Arc<Genesis>,
 }
 
 /// The records that the replayed chain has, with who signed for each.
 fn kept(check: &Shared) -> Result<Vec<Kept>, String> {
-    let mut check = locked(check);
-    let mut holders = std::mem::take(&mut check.holders);
+    let check = locked(check);
     let records = check.records().map_err(|error| error.to_string())?;
-    let kept = |(id, entry)| Kept { id, entry, holders: holders.remove(&id).unwrap_or_default() };
+    let kept = |(id, entry)| Kept { id, entry, holders: check.holders.get(&id).cloned().unwrap_or_default() };
     Ok(records.into_iter().map(kept).collect())
 }
 
@@ -287,39 +326,65 @@ impl Inner {
         &self,
         genesis: &Genesis,
         heads: &[Head],
+        request: &VerifyRequest,
         progress: &UnboundedSender<VerifyProgress>,
-    ) -> Result<ChainReport, ClientError> {
+    ) -> Result<(Option<Begun>, ChainReport), ClientError> {
+        let skipped = |why: String| Ok((None, ChainReport::skipped(Chain::Side, why)));
         if self.trust(Chain::Side).is_err() {
-            return Ok(ChainReport::skipped(Chain::Side, "your branch is not on the side chain".to_owned()));
+            return skipped("your branch is not on the side chain".to_owned());
         }
         if let Some(why) = self.refusal(Operation::ReadSideChain) {
-            return Ok(ChainReport::skipped(Chain::Side, why));
+            return skipped(why);
         }
         let on_it = |(branch, _): &&Head| branch.participant.trusted;
         let heads: Vec<Head> = heads.iter().filter(on_it).cloned().collect();
         if heads.is_empty() {
-            let why = "the branch that you named is not on the side chain";
-            return Ok(ChainReport::skipped(Chain::Side, why.to_owned()));
+            return skipped("the branch that you named is not on the side chain".to_owned());
         }
         let (depth, skipped) = match self.refusal(Operation::ReadSideBlocks) {
             None => (Depth::Replay, None),
             Some(why) => (Depth::Headers, Some(format!("bodies: {why}"))),
         };
-        let check = begin(genesis, Chain::Side, depth)?;
-        self.chain(&heads, &check, depth, skipped, progress).await
+        let begun = self.begin_check(genesis, Chain::Side, depth, request).await?;
+        let report = self.chain(&heads, &begun, depth, skipped, progress).await?;
+        Ok((Some(begun), report))
+    }
+
+    /// Begins a chain's check where an earlier one ended, unless the request says otherwise.
+    async fn begin_check(
+        &self,
+        genesis: &Genesis,
+        chain: Chain,
+        depth: Depth,
+        request: &VerifyRequest,
+    ) -> Result<Begun, ClientError> {
+        let (folder, anew) = (self.state.clone(), request.from_genesis || request.branch.is_some());
+        let genesis = Arc::new(genesis.clone());
+        let pinned = genesis.clone();
+        let opened = heavy(move || Keeper::open(&folder, &pinned, chain, depth, anew)).await?;
+        let (keeper, mut check) = opened.map_err(|error| crate::TrustError::Genesis(error.to_string()))?;
+        let (height, digest) = check.head();
+        // From the genesis on, they are known as the blocks come.
+        check.digests = (request.each && height == 0).then(|| vec![digest]);
+        // What one branch alone gave is no state to go on from for all.
+        let keeper = request.branch.is_none().then(|| Arc::new(Mutex::new(keeper)));
+        Ok(Begun { check: Arc::new(Mutex::new(check)), keeper, genesis })
     }
 
     /// Walks a chain to the newest block that any of `heads` claims and compares all claims with it.
     async fn chain(
         &self,
         heads: &[Head],
-        check: &Shared,
+        begun: &Begun,
         depth: Depth,
         skipped: Option<String>,
         progress: &UnboundedSender<VerifyProgress>,
     ) -> Result<ChainReport, ClientError> {
-        let began = Instant::now();
-        let chain = locked(check).chain;
+        let (began, check) = (Instant::now(), &begun.check);
+        let (chain, resumed) = {
+            let check = locked(check);
+            (check.chain, check.head())
+        };
         let (mut claims, mut sources) = (Vec::new(), Vec::new());
         let (mut faults, mut unheard) = (Vec::new(), Vec::new());
         for (branch, status) in heads {
@@ -344,14 +409,21 @@ impl Inner {
         let goal = claims.iter().map(|claim| claim.height).max().unwrap_or_default();
         claims.iter().for_each(|claim| locked(check).mark(claim.height));
 
-        let walked = walk(self, &sources, check, goal, progress).await?;
+        let on_the_way =
+            Walk { inner: self, check: check.clone(), keeper: begun.keeper.clone(), goal, progress };
+        let walked = walk(&on_the_way, &sources).await?;
+        let old = self.passed(chain, resumed, &claims).await;
+        if old.is_empty() {
+            let what = "what it verified by headers is another chain than what it replayed".to_owned();
+            faults.push(Fault { branch: Some(THIS_TERMINAL.to_owned()), height: resumed.0, what });
+        }
         faults.extend(walked.faults.iter().cloned());
         unheard.extend(walked.unheard.iter().cloned());
         let check = locked(check);
         let (height, digest) = check.checked();
         let mut agreeing = Vec::new();
         for claim in claims {
-            match check.marked(claim.height) {
+            match check.marked(claim.height).or_else(|| old.get(&claim.height).copied()) {
                 Some(digest) if digest == claim.digest => agreeing.push(claim.name),
                 Some(_) => faults.push(Fault {
                     branch: Some(claim.name),
@@ -361,15 +433,29 @@ impl Inner {
                 None if is_told(&walked, &faults, &claim.name) => {}
                 None => unheard.push(Unheard {
                     branch: claim.name,
-                    why: format!("it claims block {}, and nobody proves more than {height}", claim.height),
+                    why: match claim.height < resumed.0 {
+                        true => format!(
+                            "it claims block {} only, and nobody shows what that one was",
+                            claim.height
+                        ),
+                        false => {
+                            format!("it claims block {}, and nobody proves more than {height}", claim.height)
+                        }
+                    },
                 }),
             }
         }
         faults.sort_by_key(|fault| fault.height);
+        let (earlier, restarted) = match &begun.keeper {
+            Some(keeper) => locked(keeper).before(),
+            None => (Vec::new(), None),
+        };
         Ok(ChainReport {
             chain,
             depth: Some(depth),
             skipped,
+            earlier,
+            restarted,
             height,
             digest,
             goal,
@@ -380,6 +466,37 @@ impl Inner {
             unheard,
             took_ms: millis(began),
         })
+    }
+}
+
+impl Inner {
+    /// The digests at heights that were verified before, for comparing what somebody behind them claims. Nothing when
+    /// this terminal's own light client stands on another chain.
+    async fn passed(
+        &self,
+        chain: Chain,
+        (height, digest): (u64, Digest),
+        claims: &[Claim],
+    ) -> BTreeMap<u64, Digest> {
+        let mut found = BTreeMap::from([(height, digest)]);
+        let below: Vec<u64> =
+            claims.iter().map(|claim| claim.height).filter(|claimed| *claimed < height).collect();
+        if below.is_empty() || self.follow(chain, height, None).await.is_err() {
+            return found;
+        }
+        let at = |height| async move {
+            let known = self.walk_back(chain, height, height, None).await.ok()?;
+            known.first().map(|known| known.digest)
+        };
+        match at(height).await {
+            Some(same) if same == digest => {}
+            Some(_) => return BTreeMap::new(),
+            None => return found,
+        }
+        for height in below {
+            found.extend(at(height).await.map(|digest| (height, digest)));
+        }
+        found
     }
 }
 

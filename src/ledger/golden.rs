@@ -84,6 +84,7 @@ fn things() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("transaction link", w.by("ward", Body::Link(w.link("a", "mei"))).encode()),
         ("transaction lookup", w.by("ward", Body::Lookup(w.lookup("l", "mei"))).encode()),
+        ("transaction verdict", w.by("auditor", Body::Verdict(verdict(root))).encode()),
         ("key chain", Key::Chain.bytes()),
         ("key participant", Key::Participant(BranchId(5)).bytes()),
         ("key registry version", Key::RegistryVersion.bytes()),
@@ -111,6 +112,9 @@ fn things() -> Vec<(&'static str, Vec<u8>)> {
             .encode(),
         ),
         ("state access", AccessEntry { size: 7, root, height: 9 }.encode()),
+        ("key verdicts", Key::Verdicts.bytes()),
+        ("key verdict", Key::Verdict(staff_id("auditor")).bytes()),
+        ("state verdict", VerdictEntry { verdict: verdict(root), time_s: NOW, at: 9 }.encode()),
         ("state patient", PatientEntry { identity: root, enrolled_height: 9, links }.encode()),
         ("state link", LinkEntry { patient: patient("mei"), index: 4, branch: BranchId(1) }.encode()),
         (
@@ -128,6 +132,18 @@ fn things() -> Vec<(&'static str, Vec<u8>)> {
         ("proof of presence", presence.bytes().to_vec()),
         ("proof of absence", absence.bytes().to_vec()),
     ]
+}
+
+/// What an auditor says who found two bad copies and heard nothing of a third.
+fn verdict(digest: Digest) -> Verdict {
+    let named = |record, branch, lack| Named { record, branch: BranchId(branch), lack };
+    let mut named = vec![
+        named(record("a"), 1, Lack::Missing),
+        named(record("a"), 2, Lack::Altered),
+        named(record("b"), 3, Lack::Unanswered),
+    ];
+    named.sort();
+    Verdict { since: 2, height: 8, digest, records: 5, bad: 2, unheard: 1, named }
 }
 
 /// What a console keeps after ten blocks in three epochs, the second with other validators than the first.

@@ -31,6 +31,7 @@ mod testing;
 mod tip;
 mod transaction;
 pub mod tree;
+mod verdict;
 
 pub use answer::{Answer, SignedAnswer};
 pub use block::{
@@ -58,13 +59,14 @@ pub use registry::{
     EntryError, FIRST_KEY_EPOCH, MAX_ADDRESS, MAX_GRANT_S, MAX_NAME, MAX_PARTICIPANTS, MAX_STAFF,
     MAX_VALIDATORS, NetworkPolicy, Participant, Registry, RegistryEntry, SUITES, StaffEntry, Subject,
 };
-pub use replay::Replay;
+pub use replay::{Replay, ResumeError};
 pub use rules::{BlockContext, Refusal, Selection};
 pub use spoken::{StateWord, state_word};
 pub use state::{
     AccessEntry, Changes, Key, LinkEntry, LookupEntry, PatientEntry, RecordEntry, StateUnavailable,
-    StateView, ValidatorSet, link_leaf,
+    StateView, ValidatorSet, VerdictEntry, link_leaf,
 };
 pub use tip::SignedTip;
 pub use transaction::{Approval, Author, Body, MAX_APPROVALS, Scope, Transaction};
 pub use tree::{Handover, ProofError, StateProof, TreeError, TreeNodes, TreeUpdate};
+pub use verdict::{Lack, MAX_NAMED, Named, Verdict};

@@ -10,7 +10,7 @@ use crate::id::{Chain, RecordId};
 use crate::overlay::State;
 use crate::state::{Changes, Key, RecordEntry, StateUnavailable, StateView};
 use crate::transaction::Transaction;
-use crate::tree::{TreeError, TreeNodes, TreeUpdate};
+use crate::tree::{self, TreeError, TreeNodes, TreeUpdate};
 use std::collections::BTreeMap;
 
 /// State values and tree nodes of one height, and of no earlier one.
@@ -47,6 +47,17 @@ impl TreeNodes for Memory {
     }
 }
 
+/// Why kept values are no state to go on from.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResumeError {
+    /// No tree can be made of them.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// They are another state than the header's.
+    #[error("the kept values are not the state of height `{0}`")]
+    OtherState(u64),
+}
+
 /// A chain's state as its blocks lead to it, every rule applied to every transaction. The whole state is in memory.
 #[derive(Debug)]
 pub struct Replay {
@@ -64,6 +75,25 @@ impl Replay {
         let mut state = Memory::default();
         state.apply(block.changes, block.tree);
         Ok(Self { header: block.header, state })
+    }
+
+    /// The chain at a header from the values of its whole state, which somebody kept. Nobody needs to believe them: their
+    /// root must be the header's. Whether the header is the chain's is for the caller to check.
+    ///
+    /// # Errors
+    /// When the values are not that state.
+    pub fn resume(header: Header, values: BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Self, ResumeError> {
+        let tree = tree::rebuild(header.height, &values)?;
+        if tree.root != header.state_root {
+            return Err(ResumeError::OtherState(header.height));
+        }
+        let nodes = tree.nodes.into_iter().collect();
+        Ok(Self { header, state: Memory { values, nodes } })
+    }
+
+    /// Every key and value of the state, ascending: what [`Self::resume`] goes on from.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
+        self.state.values.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
     }
 
     /// The newest header that was replayed.
@@ -140,6 +170,37 @@ mod tests {
         assert!(records.is_sorted_by_key(|(id, _)| *id));
         let (_, entry) = records.iter().find(|(id, _)| *id == record("record 4")).unwrap();
         assert_eq!((entry.pointer, entry.height), (Digest::of(b"record 4"), 5));
+    }
+
+    #[test]
+    fn kept_values_go_on_at_every_height_and_any_other_values_do_not() {
+        let (chain, bodies) = chain();
+        let mut replay = Replay::genesis(&chain.world.genesis, Chain::Main).unwrap();
+        for next in 0..=bodies.len() {
+            let values: BTreeMap<Vec<u8>, Vec<u8>> =
+                replay.values().map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
+            let mut resumed = Replay::resume(replay.header().clone(), values.clone()).unwrap();
+            for ((header, _), body) in chain.blocks.iter().zip(&bodies).skip(next) {
+                resumed.block(header, body).unwrap();
+            }
+            assert_eq!(resumed.header(), &chain.tip, "from {next}");
+            let refused = |values| {
+                let refused = Replay::resume(replay.header().clone(), values).unwrap_err();
+                assert_eq!(refused, ResumeError::OtherState(replay.header().height));
+            };
+            for key in values.keys() {
+                let mut altered = values.clone();
+                altered.get_mut(key).unwrap().push(0);
+                refused(altered);
+            }
+            let mut less = values.clone();
+            less.pop_last();
+            refused(less);
+            refused([values, BTreeMap::from([(vec![0xff], vec![1])])].into_iter().flatten().collect());
+            if let (Some((header, _)), Some(body)) = (chain.blocks.get(next), bodies.get(next)) {
+                replay.block(header, body).unwrap();
+            }
+        }
     }
 
     #[test]

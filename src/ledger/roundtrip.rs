@@ -158,7 +158,26 @@ fn body() -> impl Strategy<Value = Body> {
         enrol.prop_map(Body::Enrol),
         link.prop_map(Body::Link),
         lookup.prop_map(Body::Lookup),
+        verdict().prop_map(Body::Verdict),
     ]
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    let lack = prop::sample::select(vec![Lack::Missing, Lack::Altered, Lack::Unanswered]);
+    let named = prop::collection::btree_map((record_id(), branch()), lack, 0..6).prop_map(|map| {
+        map.into_iter().map(|((record, branch), lack)| Named { record, branch, lack }).collect()
+    });
+    (any::<[u64; 5]>(), digest(), named).prop_map(
+        |([since, height, records, bad, unheard], digest, named)| Verdict {
+            since,
+            height,
+            digest,
+            records,
+            bad,
+            unheard,
+            named,
+        },
+    )
 }
 
 fn grant() -> impl Strategy<Value = Grant> {
@@ -356,7 +375,7 @@ fn reserved_kinds_are_refused_by_name() {
     ] {
         assert_eq!(Body::decode(&[code, 0, 0]), Err(DecodeError::Reserved(name)));
     }
-    for code in [0, 14, 255] {
+    for code in [0, 15, 255] {
         let unknown = DecodeError::UnknownCode { what: "transaction kind", code: code.into() };
         assert_eq!(Body::decode(&[code]), Err(unknown));
     }
@@ -365,6 +384,8 @@ fn reserved_kinds_are_refused_by_name() {
 #[test]
 fn kinds_scopes_and_limits_are_what_the_page_says() {
     let world = World::new();
+    let digest = Digest::ZERO;
+    let verdict = Verdict { since: 1, height: 2, digest, records: 3, bad: 0, unheard: 0, named: Vec::new() };
     let bodies = [
         (Body::Storage(world.storage("a")), 1, "storage", Scope::Main),
         (
@@ -376,6 +397,7 @@ fn kinds_scopes_and_limits_are_what_the_page_says() {
         (Body::Enrol(world.enrol("mei")), 6, "enrol", Scope::Side),
         (Body::Link(world.link("a", "mei")), 10, "link", Scope::Side),
         (Body::Lookup(world.lookup("l", "mei")), 12, "lookup", Scope::Side),
+        (Body::Verdict(verdict), 14, "verdict", Scope::Main),
     ];
     for (body, code, name, scope) in bodies {
         assert_eq!((body.encode()[0], body.code(), body.name(), body.scope()), (code, code, name, scope));

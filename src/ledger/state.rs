@@ -8,6 +8,7 @@ use crate::id::{BranchId, Chain, LookupId, NetworkId, PatientId, RecordId, Staff
 use crate::registry::{
     MAX_PARTICIPANTS, MAX_STAFF, MAX_VALIDATORS, NetworkPolicy, Participant, StaffEntry, Subject,
 };
+use crate::verdict::Verdict;
 use std::collections::BTreeMap;
 use wardline_crypto::{Digest, Domain, PublicKey, Signature, merkle};
 use wardline_policy::{Purpose, RecordKind};
@@ -69,6 +70,10 @@ pub enum Key {
     Record(RecordId),
     /// [`AccessEntry`].
     AccessRoot(BranchId),
+    /// [`StaffList`]: every auditor who ever gave a verdict.
+    Verdicts,
+    /// [`VerdictEntry`]: an auditor's newest verdict.
+    Verdict(StaffId),
     /// [`PatientEntry`].
     Patient(PatientId),
     /// [`LinkEntry`].
@@ -95,6 +100,8 @@ impl Key {
             Self::PendingValidators => 0x0c,
             Self::Record(_) => 0x10,
             Self::AccessRoot(_) => 0x11,
+            Self::Verdicts => 0x12,
+            Self::Verdict(_) => 0x13,
             Self::Patient(_) => 0x20,
             Self::Link(_) => 0x21,
             Self::Lookup(_) => 0x22,
@@ -112,11 +119,12 @@ impl Key {
             | Self::Participants
             | Self::Administrators
             | Self::RegistryVersion
-            | Self::PendingValidators => {}
+            | Self::PendingValidators
+            | Self::Verdicts => {}
             Self::Participant(branch) | Self::StaffOf(branch) | Self::AccessRoot(branch) => {
                 branch.write(&mut w)
             }
-            Self::Staff(staff) => staff.write(&mut w),
+            Self::Staff(staff) | Self::Verdict(staff) => staff.write(&mut w),
             Self::KeyOwner(key) => key.write(&mut w),
             Self::Validators(epoch) => w.u64(*epoch),
             Self::Record(record) | Self::Link(record) => record.write(&mut w),
@@ -273,6 +281,18 @@ value! {
         root: Digest = Canonical::write, Canonical::read;
         /// The block that it is in.
         height: u64 = |n, w| w.u64(*n), |r| r.u64("height");
+    }
+}
+
+value! {
+    /// An auditor's newest verdict on the sealed records.
+    VerdictEntry {
+        /// What the auditor says.
+        verdict: Verdict = Canonical::write, Canonical::read;
+        /// The block's time, Unix seconds.
+        time_s: u64 = |n, w| w.u64(*n), |r| r.u64("time");
+        /// The block that it is in.
+        at: u64 = |n, w| w.u64(*n), |r| r.u64("height");
     }
 }
 

@@ -8,6 +8,7 @@ use crate::codec::{Canonical, DecodeError, Reader, Writer, canonical_code};
 use crate::grant::Grant;
 use crate::id::{BranchId, Chain, NetworkId, StaffId, TxId};
 use crate::registry::Registry;
+use crate::verdict::Verdict;
 use wardline_crypto::{Digest, Domain, Signature, SigningKey};
 
 /// Most approvals of one transaction.
@@ -63,6 +64,8 @@ pub enum Body {
     Link(Link),
     /// 12: who looks at whose history.
     Lookup(Lookup),
+    /// 14: what an auditor found of the sealed records.
+    Verdict(Verdict),
 }
 
 /// Kinds whose numbers and shapes are written down and which no chain takes yet.
@@ -86,8 +89,12 @@ impl Body {
             Self::Enrol(_) => 6,
             Self::Link(_) => 10,
             Self::Lookup(_) => 12,
+            Self::Verdict(_) => 14,
         }
     }
+
+    /// Every kind's name.
+    pub const NAMES: [&str; 7] = ["storage", "registry", "access", "enrol", "link", "lookup", "verdict"];
 
     /// The permanent name of the kind.
     pub const fn name(&self) -> &'static str {
@@ -98,13 +105,14 @@ impl Body {
             Self::Enrol(_) => "enrol",
             Self::Link(_) => "link",
             Self::Lookup(_) => "lookup",
+            Self::Verdict(_) => "verdict",
         }
     }
 
     /// The chains that the kind belongs to.
     pub const fn scope(&self) -> Scope {
         match self {
-            Self::Storage(_) | Self::Access(_) => Scope::Main,
+            Self::Storage(_) | Self::Access(_) | Self::Verdict(_) => Scope::Main,
             Self::Registry(_) => Scope::Both,
             Self::Enrol(_) | Self::Link(_) | Self::Lookup(_) => Scope::Side,
         }
@@ -130,6 +138,7 @@ impl Canonical for Body {
             Self::Enrol(body) => body.write(w),
             Self::Link(body) => body.write(w),
             Self::Lookup(body) => body.write(w),
+            Self::Verdict(body) => body.write(w),
         }
     }
 
@@ -141,6 +150,7 @@ impl Canonical for Body {
             6 => Enrol::read(r).map(Self::Enrol),
             10 => Link::read(r).map(Self::Link),
             12 => Lookup::read(r).map(Self::Lookup),
+            14 => Verdict::read(r).map(Self::Verdict),
             code => Err(match RESERVED.iter().find(|(reserved, _)| *reserved == code) {
                 Some((_, name)) => DecodeError::Reserved(name),
                 None => DecodeError::UnknownCode { what: "transaction kind", code: code.into() },

@@ -10,7 +10,7 @@ use jmt::proof::SparseMerkleProof;
 use jmt::storage::{LeafNode, Node, NodeKey, TreeReader};
 use jmt::{JellyfishMerkleTree, KeyHash, OwnedValue, RootHash, SimpleHasher};
 use sha2::Digest as _;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use wardline_crypto::Digest;
 
 /// Most siblings of a proof: one per bit of a key's hash.
@@ -96,6 +96,29 @@ pub fn update(nodes: &dyn TreeNodes, version: u64, changes: &Changes) -> Result<
         stale: stale.into_iter().collect(),
         handover: None,
     })
+}
+
+/// The tree of one version made from all of its values at once: the same root as the blocks led to, since a root depends
+/// on keys and values alone. All of it is in memory.
+///
+/// # Errors
+/// As [`update`].
+pub fn rebuild(version: u64, values: &BTreeMap<Vec<u8>, Vec<u8>>) -> Result<TreeUpdate, TreeError> {
+    let changes = values.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
+    let made = update(&Bare(version.checked_sub(1).map(root_key)), version, &changes)?;
+    Ok(TreeUpdate { stale: Vec::new(), ..made })
+}
+
+/// A tree with nothing in it but an empty root.
+struct Bare(Option<Vec<u8>>);
+
+impl TreeNodes for Bare {
+    fn node(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateUnavailable> {
+        if self.0.as_deref() != Some(key) {
+            return Ok(None);
+        }
+        borsh::to_vec(&Node::Null).map(Some).map_err(|error| StateUnavailable(error.to_string()))
+    }
 }
 
 /// The value at a key and the proof of it, or nothing and the proof of that. `version` is the state's own height:

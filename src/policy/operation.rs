@@ -41,6 +41,8 @@ closed_list! {
         ReadAudit = 17 "read-audit",
         /// Read whole blocks of the side chain: who was enrolled, linked and looked up.
         ReadSideBlocks = 18 "read-side-blocks",
+        /// Send a `verdict` transaction: what recomputing the sealed records' digests gave.
+        SubmitVerdict = 19 "submit-verdict",
         /// Close an alarm of a console, after which it writes again.
         CloseAlarm = 20 "close-alarm",
     }
@@ -55,6 +57,13 @@ impl Operation {
     /// Whether it shows, makes or ties together anything about a patient, even under a pseudonym, or reads the chain on
     /// which that is agreed.
     pub const fn touches_patients(self) -> bool {
-        !matches!(self, Self::ReadStatus | Self::ReadMainChain | Self::SubmitRegistry | Self::SubmitAccess)
+        !matches!(
+            self,
+            Self::ReadStatus
+                | Self::ReadMainChain
+                | Self::SubmitRegistry
+                | Self::SubmitAccess
+                | Self::SubmitVerdict
+        )
     }
 }

@@ -151,7 +151,7 @@ const TABLE: &[RoleRules] = &[
     RoleRules {
         role: Role::Auditor,
         anywhere: &[ReadStatus, ReadMainChain, CloseAlarm],
-        trusted_branch: &[ReadSideChain, FetchEnvelopes, ReadSideBlocks, ReadAudit],
+        trusted_branch: &[ReadSideChain, FetchEnvelopes, SubmitVerdict, ReadSideBlocks, ReadAudit],
         own_branch: &[],
         purposes: &[],
         kinds: Kinds::None,

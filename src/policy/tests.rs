@@ -125,6 +125,7 @@ fn reasons_are_worded_for_the_person_who_asked() {
         (trusted(Operation::SubmitEnrol, Ward), "needs role registrar"),
         (trusted(Operation::SubmitStorage, Auditor), "needs role ward or registrar"),
         (trusted(Operation::SubmitStorage, Ward), "allowed for your own branch only"),
+        (trusted(Operation::SubmitVerdict, Supervisor), "needs role auditor"),
         (trusted(Operation::SubmitAccess, Operator), "only a branch's own node does this, no person"),
         (
             trusted(Operation::SearchPatients, Operator),

@@ -197,6 +197,7 @@ fn staff_plans() -> Vec<StaffPlan> {
         person("supervisor", "Dr Miriam Okafor, East", 2, &[Role::Supervisor]),
         person("operator", "IT Jonas Weber, West", 3, &[Role::Operator]),
         person("auditor", "Auditor Priya Nair, East", 2, &[Role::Auditor]),
+        person("auditor-2", "Auditor Luka Horvat, North", 0, &[Role::Auditor]),
         person("admin-1", "First administrator", 0, &[Role::Operator, Role::Supervisor]),
         person("admin-2", "Second administrator", 1, &[Role::Operator, Role::Supervisor]),
         person("researcher", "Research Dr Noor Haddad, Institute", 4, &[Role::Researcher]),

@@ -20,10 +20,10 @@ use wardline_crypto::{Digest, OsEntropy, peek};
 use wardline_ledger::{Body, BranchId, Canonical, Chain, Enrol, Link, PatientId, RecordId};
 use wardline_policy::{Role, Roles};
 
-const RECORDS: u64 = EPOCH + 2;
+pub(super) const RECORDS: u64 = EPOCH + 2;
 
 /// A network in which one patient has some records, over the end of an epoch on both chains.
-async fn grown() -> Net {
+pub(super) async fn grown() -> Net {
     let net = Net::start().await;
     let group = net.group();
     let patient = enrolled(&group).await;
@@ -36,7 +36,7 @@ async fn grown() -> Net {
     net
 }
 
-async fn verify(net: &Net, group: &Group, request: VerifyRequest) -> Verification {
+pub(super) async fn verify(net: &Net, group: &Group, request: VerifyRequest) -> Verification {
     let (progress, _) = unbounded_channel();
     group.verify(&net.world.genesis, &request, progress).await.unwrap()
 }
@@ -45,7 +45,10 @@ fn from(branch: &str) -> VerifyRequest {
     VerifyRequest { branch: Some(branch.to_owned()), ..VerifyRequest::default() }
 }
 
-const ALL_COPIES: VerifyRequest = VerifyRequest { branch: None, all_copies: true };
+/// Everything again, whatever earlier tests of the same folder kept.
+pub(super) const ANEW: VerifyRequest =
+    VerifyRequest { branch: None, all_copies: false, each: false, from_genesis: true };
+const ALL_COPIES: VerifyRequest = VerifyRequest { all_copies: true, ..ANEW };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_honest_network_holds_and_every_check_is_said() {
@@ -89,7 +92,7 @@ async fn a_branch_that_gives_bad_blocks_is_named_with_the_height_and_others_are_
         (Vice::Garbles, 0, ""),
     ] {
         net.turn(1, vice);
-        let all = verify(&net, &net.group(), VerifyRequest::default()).await;
+        let all = verify(&net, &net.group(), ANEW).await;
         let head = net.world.ledger(Chain::Main).height();
         assert_eq!(all.main.height, head, "{vice:?}: others have the whole chain");
         if vice == Vice::Garbles {
@@ -119,7 +122,7 @@ async fn a_certified_block_that_breaks_the_rules_is_the_chains_own_fault() {
     let enrol = group.inner.session.transaction(net.world.network, enrolment()).encode();
     let forge = |header: &mut wardline_ledger::Header| header.state_root = Digest::of(b"another state");
     net.world.agree(Chain::Side, enrol, forge).unwrap();
-    let all = verify(&net, &net.group(), VerifyRequest::default()).await;
+    let all = verify(&net, &net.group(), ANEW).await;
     assert_eq!((all.verdict(), all.main.verdict()), (Verdict::Wrong, Verdict::Holds));
     let height = net.world.ledger(Chain::Side).height();
     let [fault] = all.side.faults.as_slice() else { panic!("{:#?}", all.side) };
@@ -128,7 +131,7 @@ async fn a_certified_block_that_breaks_the_rules_is_the_chains_own_fault() {
     assert_eq!(all.side.height, height - 1, "the block is not called verified");
 }
 
-fn enrolment() -> Body {
+pub(super) fn enrolment() -> Body {
     let patient = PatientId::draw(&mut OsEntropy);
     let key = wardline_crypto::DataKey::generate(&mut OsEntropy);
     let header = wardline_crypto::Header {
@@ -146,13 +149,13 @@ async fn copies_are_altered_lost_or_not_heard_of_and_never_good_then() {
     let net = grown().await;
     let group = net.group();
     net.turn(1, Vice::AltersEnvelopes);
-    let all = verify(&net, &group, VerifyRequest::default()).await;
+    let all = verify(&net, &group, ANEW).await;
     assert_eq!((all.verdict(), all.main.verdict()), (Verdict::Wrong, Verdict::Holds));
     let [home] = all.records.branches.as_slice() else { panic!("{:#?}", all.records) };
     assert_eq!((home.branch.as_str(), home.good, home.altered.len() as u64), ("Branch 1", 0, RECORDS));
 
     net.turn(1, Vice::LosesEnvelopes);
-    let all = verify(&net, &group, VerifyRequest::default()).await;
+    let all = verify(&net, &group, ANEW).await;
     assert_eq!(all.verdict(), Verdict::Wrong, "it signed for them");
     assert_eq!(all.records.branches[0].lost.len() as u64, RECORDS);
 
@@ -163,11 +166,11 @@ async fn copies_are_altered_lost_or_not_heard_of_and_never_good_then() {
         all.records.branches.iter().find(|copies| copies.branch == name).unwrap().altered.len() as u64
     };
     assert_eq!([1, 2, 3, 4].map(|id| altered(&format!("Branch {id}"))), [0, 0, RECORDS, 0]);
-    assert_eq!(verify(&net, &group, VerifyRequest::default()).await.verdict(), Verdict::Holds);
+    assert_eq!(verify(&net, &group, ANEW).await.verdict(), Verdict::Holds);
 
     net.turn(3, Vice::None);
     net.turn(1, Vice::Silent);
-    let all = verify(&net, &group, VerifyRequest::default()).await;
+    let all = verify(&net, &group, ANEW).await;
     assert_eq!(all.verdict(), Verdict::NotWhole);
     assert_eq!(all.main.height, net.world.ledger(Chain::Main).height(), "the others have the chain");
     assert_eq!(all.main.unheard[0].branch, "Branch 1");
@@ -220,7 +223,7 @@ async fn a_record_that_is_replaced_meanwhile_accuses_nobody_and_excuses_nothing_
         go_on.send(()).unwrap();
     };
     let other = net.group();
-    let (all, ()) = tokio::join!(verify(&net, &other, VerifyRequest::default()), meanwhile);
+    let (all, ()) = tokio::join!(verify(&net, &other, ANEW), meanwhile);
     let [copies] = all.records.branches.as_slice() else { panic!("{:#?}", all.records) };
     let named = |bad: &[BadCopy]| bad.iter().map(|bad| bad.record).collect::<BTreeSet<_>>();
     assert_eq!(named(&copies.altered), [replaced_and_altered, made_up].into(), "{copies:#?}");
@@ -234,11 +237,11 @@ async fn a_record_that_is_replaced_meanwhile_accuses_nobody_and_excuses_nothing_
 async fn other_heads_are_told_and_so_is_what_this_terminal_saw_before() {
     let net = grown().await;
     net.turn(3, Vice::Forks);
-    let all = verify(&net, &net.group(), VerifyRequest::default()).await;
+    let all = verify(&net, &net.group(), ANEW).await;
     let [fault] = all.main.faults.as_slice() else { panic!("{:#?}", all.main) };
     assert_eq!(fault.branch.as_deref(), Some("Branch 3"));
     net.turn(3, Vice::ForksWithTwo);
-    let all = verify(&net, &net.group(), VerifyRequest::default()).await;
+    let all = verify(&net, &net.group(), ANEW).await;
     assert_eq!(all.main.height, net.world.ledger(Chain::Main).height());
     assert!(all.main.faults.iter().any(|fault| fault.branch.as_deref() == Some("Branch 3")), "{all:#?}");
     net.turn(3, Vice::None);
@@ -246,9 +249,9 @@ async fn other_heads_are_told_and_so_is_what_this_terminal_saw_before() {
     // Everybody goes back behind what this terminal has verified.
     let group = net.group();
     group.refresh().await;
-    assert!(verify(&net, &group, VerifyRequest::default()).await.main.agreeing.len() == 6);
+    assert!(verify(&net, &group, ANEW).await.main.agreeing.len() == 6);
     net.world.ledger(Chain::Main).blocks.pop();
-    let all = verify(&net, &group, VerifyRequest::default()).await;
+    let all = verify(&net, &group, ANEW).await;
     assert_eq!(all.verdict(), Verdict::NotWhole, "{:#?}", all.main);
     assert!(all.main.unheard[0].why.contains("nobody proves more"));
 }
@@ -262,7 +265,7 @@ async fn what_a_role_may_not_is_said_and_not_checked() {
         let world = &net.world;
         Group::open(world.settings(&folder), world.genesis.clone(), session, world.clock.clone()).unwrap()
     };
-    let ward = verify(&net, &open(1, Role::Ward), VerifyRequest::default()).await;
+    let ward = verify(&net, &open(1, Role::Ward), ANEW).await;
     assert_eq!(ward.verdict(), Verdict::NotWhole);
     assert_eq!((ward.side.depth, ward.records.verdict()), (Some(Depth::Headers), Verdict::Holds));
     assert_eq!(ward.side.height, net.world.ledger(Chain::Side).height());
@@ -270,11 +273,11 @@ async fn what_a_role_may_not_is_said_and_not_checked() {
     assert!(ward.side.transactions.is_empty());
     assert_eq!(net.asked(1, "side/blocks"), 0);
 
-    let operator = verify(&net, &open(2, Role::Operator), VerifyRequest::default()).await;
+    let operator = verify(&net, &open(2, Role::Operator), ANEW).await;
     assert_eq!((operator.main.verdict(), operator.verdict()), (Verdict::Holds, Verdict::NotWhole));
     assert!(operator.records.skipped.unwrap().contains("needs role"));
 
-    let researcher = verify(&net, &open(INSTITUTE, Role::Researcher), VerifyRequest::default()).await;
+    let researcher = verify(&net, &open(INSTITUTE, Role::Researcher), ANEW).await;
     assert_eq!((researcher.side.depth, researcher.verdict()), (None, Verdict::NotWhole));
     assert!(researcher.side.skipped.unwrap().contains("not on the side chain"));
     assert_eq!(researcher.main.verdict(), Verdict::Holds);
@@ -413,7 +416,7 @@ async fn a_link_of_nobodys_patient_in_a_certified_block_is_found() {
     net.world.agree(Chain::Side, enrol, |header| header.transaction_root = root).unwrap();
     net.world.ledger(Chain::Side).blocks.last_mut().unwrap().body =
         wardline_ledger::encode_body(&transactions);
-    let all = verify(&net, &group, VerifyRequest::default()).await;
+    let all = verify(&net, &group, ANEW).await;
     let [fault] = all.side.faults.as_slice() else { panic!("{:#?}", all.side) };
     assert_eq!(fault.branch, None);
     assert!(fault.what.starts_with("transaction `0`"), "{}", fault.what);

@@ -139,6 +139,8 @@ pub(crate) struct World {
     side: Mutex<Ledger>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) staff: SigningKey,
+    /// The two who may change the registry; the first is an auditor too.
+    pub(crate) administrators: Vec<SigningKey>,
     /// Only every so many blocks get a certificate of their own.
     pub(crate) certify_every: AtomicU64,
 }
@@ -202,7 +204,7 @@ impl World {
             participants,
             staff: vec![
                 member(1, 1, &staff, &[Role::Ward, Role::Registrar, Role::Auditor]),
-                member(2, 2, &administrators[0], &[Role::Operator]),
+                member(2, 2, &administrators[0], &[Role::Operator, Role::Auditor]),
                 member(3, 3, &administrators[1], &[Role::Operator]),
             ],
             suites_writable: 0b111,
@@ -217,6 +219,7 @@ impl World {
             keys,
             clock: Arc::new(TestClock(AtomicU64::new(now))),
             staff,
+            administrators,
             certify_every: AtomicU64::new(1),
         }
     }
@@ -348,7 +351,16 @@ impl World {
 
     /// The same with a key file that says another branch and other roles.
     pub(crate) fn session_as(&self, branch: BranchId, roles: Roles) -> Session {
-        let entry = &self.genesis.staff[0];
+        self.session_by(&self.genesis.staff[0], &self.staff, branch, roles)
+    }
+
+    /// A session of the second auditor, at branch 2.
+    pub(crate) fn second_auditor(&self) -> Session {
+        let entry = &self.genesis.staff[1];
+        self.session_by(entry, &self.administrators[0], entry.branch, entry.roles)
+    }
+
+    fn session_by(&self, entry: &StaffEntry, key: &SigningKey, branch: BranchId, roles: Roles) -> Session {
         let mut entropy = OsEntropy;
         let (signing, agreement) = (SigningKey::generate(&mut entropy), AgreementKey::generate(&mut entropy));
         let now = self.clock.now_s();
@@ -362,7 +374,7 @@ impl World {
             not_after_s: now + 3600,
             signature: Signature::from_bytes([0; 64]),
         }
-        .signed(&self.staff);
+        .signed(key);
         let public = StaffPublic {
             network: self.network,
             staff: entry.id,

@@ -6,7 +6,7 @@
 use super::{
     ChainReport, Fault, Unheard, VerifyProgress,
     chain::{Certified, ChainCheck, Depth, Wrong, place},
-    source::{Claim, Source, walk},
+    source::{Claim, Source, Walk, walk},
 };
 use crate::{
     error::{ClientError, clean},
@@ -205,7 +205,8 @@ impl Group {
         let sink = writer.clone();
         check.on_block = Some(Box::new(move |block, body| locked(&sink).block(block, body)));
         let check = Arc::new(Mutex::new(check));
-        let walked = walk(inner, &sources, &check, to, &progress).await?;
+        let on_the_way = Walk { inner, check: check.clone(), keeper: None, goal: to, progress: &progress };
+        let walked = walk(&on_the_way, &sources).await?;
         if !locked(&check).reached(to) {
             let told = walked.faults.iter().map(|fault| {
                 let who = fault.branch.as_deref().unwrap_or("every branch");

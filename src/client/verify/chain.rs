@@ -2,6 +2,7 @@
 //!
 //! It must not know where blocks come from: a branch and a file go through the same checks.
 
+use super::resume::Progress;
 use crate::cores::{self, cores};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,8 +11,8 @@ use std::{
 use wardline_crypto::Digest;
 use wardline_ledger::{
     Advanced, Body, BranchId, Canonical, Certificates, Chain, Checkpoint, DecodeError, Genesis, Header,
-    Invalid, RecordEntry, RecordId, Replay, StateProof, Transaction, TreeError, body_matches, decode_body,
-    ends_epoch, light,
+    Invalid, RecordEntry, RecordId, Replay, StateProof, Step, Transaction, TreeError, TrustPath,
+    ValidatorSet, VerifiedHeader, body_matches, decode_body, ends_epoch, light, state,
 };
 
 /// How deep the blocks of a chain are checked. Each contains the one before.
@@ -58,9 +59,15 @@ pub(super) struct ChainCheck {
     /// Certified, and not taken yet.
     pending: VecDeque<Certified>,
     replay: Replay,
+    /// The changes of validators on the way.
+    steps: Vec<Step>,
     taken: u64,
-    taken_is_certified: bool,
     digest: Digest,
+    first: Digest,
+    /// Header and certificate of the newest block that was taken, if that has a certificate of its own.
+    newest: Option<(Vec<u8>, Vec<u8>)>,
+    /// Every block's digest by height, where they are wanted.
+    pub(super) digests: Option<Vec<Digest>>,
     /// The newest block of which everything was checked that is checked of any.
     checked: (u64, Digest),
     pub(super) transactions: BTreeMap<&'static str, u64>,
@@ -85,17 +92,80 @@ impl ChainCheck {
             depth,
             bodies,
             digest: checkpoint.digest,
+            first: checkpoint.digest,
             checked: (0, checkpoint.digest),
             checkpoint,
             pending: VecDeque::new(),
             replay: Replay::genesis(genesis, chain)?,
+            steps: Vec::new(),
             taken: 0,
-            taken_is_certified: true,
+            newest: None,
+            digests: None,
             transactions: BTreeMap::new(),
             holders: BTreeMap::new(),
             marks: BTreeMap::new(),
             on_block: None,
         })
+    }
+
+    /// Where an earlier check stood. Everything that the next blocks are checked by is proven again: the header is
+    /// certified from the genesis on, and the state is the one that it commits to.
+    ///
+    /// # Errors
+    /// Why it proves nothing, for people.
+    pub(super) fn resume(
+        genesis: &Genesis,
+        chain: Chain,
+        depth: Depth,
+        kept: Progress,
+    ) -> Result<Self, String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let mut path = TrustPath::begin(genesis, chain);
+        for step in &kept.steps {
+            path.step(step).map_err(|error| text(&error))?;
+        }
+        let header = std::slice::from_ref(&kept.header);
+        let VerifiedHeader { header, digest } =
+            path.certified(header, &kept.certificate).map_err(|error| text(&error))?;
+        let mut check = Self::begin(genesis, chain, depth, 0..=u64::MAX).map_err(|error| text(&error))?;
+        check.checkpoint.header = header.clone();
+        check.checkpoint.digest = digest;
+        let epoch = check.checkpoint.next_epoch();
+        check.checkpoint.validators =
+            path.validators(epoch).cloned().ok_or("it names no validators of the next block")?;
+        let height = header.height;
+        if depth == Depth::Replay {
+            check.replay = Replay::resume(header, kept.values).map_err(|error| text(&error))?;
+            let next: Option<ValidatorSet> =
+                state::validators(check.replay.state(), epoch).map_err(|error| text(&error))?;
+            if next.as_ref() != Some(&check.checkpoint.validators) {
+                return Err("it leaves out a change of validators".to_owned());
+            }
+        }
+        check.steps = kept.steps;
+        (check.taken, check.digest, check.checked) = (height, digest, (height, digest));
+        check.newest = Some((kept.header, kept.certificate));
+        let named = |(name, count): (&String, &u64)| {
+            Body::NAMES.into_iter().find(|known| known == name).map(|known| (known, *count))
+        };
+        check.transactions = kept.transactions.iter().filter_map(named).collect();
+        check.holders = kept.holders;
+        Ok(check)
+    }
+
+    /// The changes of validators up to the newest header.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Header and certificate of the newest block that was taken, if it has a certificate of its own.
+    pub(super) fn newest(&self) -> Option<(&[u8], &[u8])> {
+        self.newest.as_ref().map(|(header, certificate)| (header.as_slice(), certificate.as_slice()))
+    }
+
+    /// The state after the newest block that was taken, where it is replayed.
+    pub(super) fn values(&self) -> Option<impl ExactSizeIterator<Item = (&[u8], &[u8])>> {
+        (self.depth == Depth::Replay).then(|| self.replay.values())
     }
 
     /// Remembers the digest at a height that is not taken yet.
@@ -114,6 +184,11 @@ impl ChainCheck {
         self.checked
     }
 
+    /// The genesis block's digest.
+    pub(super) const fn first(&self) -> Digest {
+        self.first
+    }
+
     /// The newest block that was taken.
     pub(super) const fn head(&self) -> (u64, Digest) {
         (self.taken, self.digest)
@@ -121,7 +196,7 @@ impl ChainCheck {
 
     /// Whether everything up to a height holds, proven by a certificate at or above it.
     pub(super) const fn reached(&self, height: u64) -> bool {
-        self.taken >= height && self.taken_is_certified
+        self.taken >= height && (self.taken == 0 || self.newest.is_some())
     }
 
     /// The first height whose header is not there yet.
@@ -154,12 +229,16 @@ impl ChainCheck {
         let prepared = light::prepare(&self.checkpoint, &given, &sets, Certificates::All)?;
         let Advanced { checkpoint, headers, .. } = prepared.believe(|jobs| cores::check(jobs, cores()))?;
         let count = headers.len();
+        let mut set = self.checkpoint.validators.clone();
         for (known, given) in headers.into_iter().zip(given) {
             let (bytes, certificate) = given.into_parts();
             let next = known.header.epoch.saturating_add(1);
             let handover = ends_epoch(known.header.height, checkpoint.epoch_length)
                 .then(|| sets.remove(&next).map(|(set, proof)| (next, set, proof)))
                 .flatten();
+            if let (Some((_, value, proof)), Some(certificate)) = (&handover, &certificate) {
+                self.steps.extend(step(&mut set, &bytes, certificate, value, proof));
+            }
             let (header, digest) = (known.header, known.digest);
             self.pending.push_back(Certified { header, bytes, digest, certificate, handover });
         }
@@ -191,7 +270,10 @@ impl ChainCheck {
             on_block(&block, body.filter(|_| needed)).map_err(Wrong::Output)?;
         }
         (self.taken, self.digest) = (height, block.digest);
-        self.taken_is_certified = block.certificate.is_some();
+        if let Some(digests) = &mut self.digests {
+            digests.push(block.digest);
+        }
+        self.newest = block.certificate.map(|certificate| (block.bytes, certificate));
         if needed || self.depth == Depth::Headers {
             self.checked = (height, block.digest);
         }
@@ -220,6 +302,24 @@ impl ChainCheck {
     pub(super) const fn epoch_length(&self) -> u64 {
         self.checkpoint.epoch_length
     }
+}
+
+/// The step to validators that a header hands over, if they are others than those before.
+fn step(
+    before: &mut ValidatorSet,
+    header: &[u8],
+    certificate: &[u8],
+    value: &[u8],
+    proof: &StateProof,
+) -> Option<Step> {
+    let next = ValidatorSet::decode(value).ok().filter(|next| next != before)?;
+    *before = next;
+    Some(Step {
+        header: header.to_vec(),
+        certificate: certificate.to_vec(),
+        set: value.to_vec(),
+        proof: proof.bytes().to_vec(),
+    })
 }
 
 fn decoded(body: &[u8]) -> Result<Vec<Transaction>, Wrong> {

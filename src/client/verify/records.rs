@@ -5,6 +5,8 @@
 
 use super::{Verdict, VerifyProgress, millis};
 use crate::{
+    alarm::Finding,
+    answer::SignedBody,
     branch::{Branch, Target},
     envelopes::{Wanted, pages},
     error::ClientError,
@@ -23,6 +25,9 @@ use wardline_wire::{Base64, Envelopes, EnvelopesQuery, KEYS_PER_REQUEST_MAX, Rou
 
 /// Branches that are asked at once: each has one page of sealed records in memory.
 const AT_ONCE: usize = 4;
+
+/// Alarms of each kind about one branch in one run; the report names all.
+const ALARMS: usize = 3;
 
 /// A copy of a record that is not as the chain says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +61,8 @@ pub struct Copies {
     pub unchecked: u64,
     /// Why not, for people.
     pub why: Option<String>,
+    /// Of those, the records that it gave no answer about.
+    pub unanswered: Vec<RecordId>,
 }
 
 /// What came of comparing the sealed records.
@@ -146,12 +153,8 @@ pub(super) async fn compare(
             *gone.entry(one.entry.branch.0).or_default() += 1;
         }
     }
-    let of = known.iter().map(|(_, wanted)| count(wanted.len())).sum();
-    let tally = Tally { done: Mutex::new(0), of, progress };
-    let holders: Arc<BTreeMap<RecordId, Vec<BranchId>>> =
-        Arc::new(kept.iter().map(|one| (one.id, one.holders.clone())).collect());
-    let asking = known.into_iter().map(|(branch, wanted)| copies_of(inner, branch, wanted, &holders, &tally));
-    let mut branches: Vec<Copies> = stream::iter(asking).buffered(AT_ONCE).try_collect().await?;
+    let holders = kept.iter().map(|one| (one.id, one.holders.clone())).collect();
+    let mut branches = compare_at(inner, known, holders, progress).await?;
     branches.extend(gone.into_iter().map(|(branch, count)| Copies {
         branch: inner.name_of(branch),
         asked: count,
@@ -162,11 +165,25 @@ pub(super) async fn compare(
     Ok(RecordsReport { skipped: None, all_copies, records, branches, took_ms: millis(began) })
 }
 
-fn count(n: usize) -> u64 {
+/// The copies of these records at these branches, in their order.
+pub(super) async fn compare_at(
+    inner: &Inner,
+    known: Vec<(Arc<Branch>, Vec<Wanted>)>,
+    holders: BTreeMap<RecordId, Vec<BranchId>>,
+    progress: &UnboundedSender<VerifyProgress>,
+) -> Result<Vec<Copies>, ClientError> {
+    let of = known.iter().map(|(_, wanted)| count(wanted.len())).sum();
+    let tally = Tally { done: Mutex::new(0), of, progress };
+    let holders = Arc::new(holders);
+    let asking = known.into_iter().map(|(branch, wanted)| copies_of(inner, branch, wanted, &holders, &tally));
+    stream::iter(asking).buffered(AT_ONCE).try_collect().await
+}
+
+pub(super) fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
-fn wanted(one: &Kept) -> Wanted {
+pub(super) fn wanted(one: &Kept) -> Wanted {
     Wanted {
         record: one.id,
         home: one.entry.branch.0,
@@ -187,19 +204,19 @@ async fn copies_of(
 ) -> Result<Copies, ClientError> {
     let mut copies =
         Copies { branch: branch.name().to_owned(), asked: count(wanted.len()), ..Copies::default() };
-    let mut left = copies.asked;
-    for page in pages(&wanted) {
+    let mut alarms = Alarms::default();
+    let mut pages = pages(&wanted).into_iter();
+    while let Some(page) = pages.next() {
         let bytes = page.iter().map(|one| u64::from(one.size)).sum();
         let query = EnvelopesQuery { records: page.iter().map(|one| one.record).collect() };
         let reply = branch.ask_for::<_, Envelopes>(Target::of(RouteId::Envelopes), &query, bytes).await;
-        let envelopes = match reply {
-            Ok(given) if given.value.envelopes.len() == page.len() => given.value.envelopes,
-            Ok(_) => {
-                copies.why = Some("it left records out of its answer".to_owned());
-                break;
-            }
-            Err(error) => {
-                copies.why = Some(error.to_string());
+        let (envelopes, proof) = match reply {
+            Ok(given) if given.value.envelopes.len() == page.len() => (given.value.envelopes, given.proof),
+            reply => {
+                let why = reply.map(|_| "it left records out of its answer".to_owned());
+                copies.why = Some(why.unwrap_or_else(|error| error.to_string()));
+                let left = page.iter().chain(pages.as_slice().iter().flatten());
+                copies.unanswered = left.map(|one| one.record).collect();
                 break;
             }
         };
@@ -208,12 +225,42 @@ async fn copies_of(
         let doubts;
         (copies, doubts) = heavy(move || judge(copies, id, &page, &envelopes, &holders)).await?;
         resolve(inner, &branch, doubts, &mut copies).await;
-        left -= done;
+        alarms.raise(inner, &copies, &proof).await;
         tally.add(done);
     }
+    let left = count(copies.unanswered.len());
     copies.unchecked += left;
     tally.add(left);
     Ok(copies)
+}
+
+/// Alarms that were raised about one branch's copies: the first few of each kind prove what it does.
+#[derive(Default)]
+struct Alarms {
+    altered: usize,
+    lost: usize,
+}
+
+impl Alarms {
+    /// Raises those for copies that the branch's newest answer showed to be bad.
+    async fn raise(&mut self, inner: &Inner, copies: &Copies, proof: &Arc<SignedBody>) {
+        let altered = copies
+            .altered
+            .iter()
+            .take(ALARMS)
+            .skip(self.altered)
+            .map(|bad| Finding::Altered { record: bad.record, proof: proof.clone() });
+        let lost = copies
+            .lost
+            .iter()
+            .take(ALARMS)
+            .skip(self.lost)
+            .map(|bad| Finding::Missing { record: bad.record, proof: proof.clone() });
+        for finding in altered.chain(lost) {
+            inner.raise(finding).await;
+        }
+        (self.altered, self.lost) = (copies.altered.len(), copies.lost.len());
+    }
 }
 
 fn judge(

@@ -200,6 +200,17 @@ impl Inner {
         Ok(())
     }
 
+    /// The digest of the block of a height as a branch proves it now, with its proof.
+    pub(crate) async fn certified_at(
+        &self,
+        branch: &Arc<Branch>,
+        chain: Chain,
+        height: u64,
+    ) -> Result<(Digest, Certified), ClientError> {
+        let (linked, certified) = self.certified_by(branch, chain, height).await?;
+        Ok((linked.digest, certified))
+    }
+
     /// The block of a height as a branch proves it now: its header and those after it up to a certificate that stands.
     async fn certified_by(
         &self,

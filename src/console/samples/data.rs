@@ -60,6 +60,7 @@ pub fn overview() -> Overview {
         side: Some(Head { height: 3381, digest: Digest::of(b"side head"), time_s: NOW_S - 18 }),
         branches,
         asking: false,
+        verdicts: None,
         warning: None,
     }
 }

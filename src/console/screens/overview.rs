@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use ratatui::layout::Rect;
-use wardline_client::{BranchView, BranchWord, Head, Overview, StripBranch};
+use wardline_client::{AuditorVerdict, BranchView, BranchWord, Head, Overview, StripBranch};
 use wardline_ledger::Chain;
 
 /// Seconds between two questions while the screen is shown and no streams tell what moves.
@@ -102,8 +102,9 @@ pub fn watched<'a>(
 /// What an action does here.
 pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     let count = model.overview.known.as_ref().map_or(0, |known| known.branches.len());
-    let warned = model.overview.known.as_ref().is_some_and(|known| known.warning.is_some());
-    let area = table_area(crate::draw::body_of(model.size, &model.alarms), warned);
+    let body = crate::draw::body_of(model.size, &model.alarms);
+    let noted = model.overview.known.as_ref().map_or(0, |known| notes(known, body, model.now_s).len());
+    let area = table_area(body, noted);
     let rows = isize::try_from(page(area, 0).1).unwrap_or(1);
     let by = match action {
         Action::Up => -1,
@@ -119,17 +120,55 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Lines above the table and below it: a low screen keeps the heads, the warning and the table.
-const fn margins(area: Rect, warned: bool) -> (u16, u16) {
-    match (area.height >= 16, warned) {
-        (true, _) => (5, DETAIL_LINES + 1),
-        (false, true) => (3, 0),
-        (false, false) => (2, 0),
-    }
+/// Whether there is room for more than the heads, what is wrong and the table.
+const fn is_tall(area: Rect) -> bool {
+    area.height >= 16
 }
 
-fn table_area(area: Rect, warned: bool) -> Rect {
-    let (above, under) = margins(area, warned);
+/// Lines above the table and below it.
+fn margins(area: Rect, noted: usize) -> (u16, u16) {
+    let noted = u16::try_from(noted).unwrap_or_default();
+    if is_tall(area) { (4 + noted.max(1), DETAIL_LINES + 1) } else { (2 + noted, 0) }
+}
+
+/// What is said under the heads: what is wrong at this machine, and what auditors say. A low screen tells only of what
+/// is wrong.
+fn notes(known: &Overview, area: Rect, now_s: u64) -> Vec<(String, Tone)> {
+    let warning = known.warning.iter().map(|warning| (warning.clone(), Tone::Warning));
+    let auditors = known.verdicts.as_deref().and_then(|verdicts| auditors(verdicts, now_s));
+    let auditors = auditors.filter(|(_, tone)| is_tall(area) || *tone != Tone::Quiet);
+    warning.chain(auditors).collect()
+}
+
+/// The gravest of the auditors' newest verdicts, and how many there are. It is their word, not this console's check.
+fn auditors(verdicts: &[AuditorVerdict], now_s: u64) -> Option<(String, Tone)> {
+    let gravity =
+        |one: &&AuditorVerdict| (one.same_chain == Some(false), one.verdict.bad, one.verdict.unheard);
+    // The newest comes first, and of equals the last one is taken.
+    let gravest = verdicts.iter().rev().max_by_key(gravity)?;
+    let verdict = &gravest.verdict;
+    let wrong = gravest.same_chain == Some(false) || verdict.bad > 0;
+    let found = match (gravest.same_chain, verdict.bad, verdict.unheard) {
+        (Some(false), ..) => format!("BLOCK {} IS ANOTHER ONE THERE", verdict.height),
+        (_, 0, 0) => format!("{} records whole up to block {}", verdict.records, verdict.height),
+        (_, 0, unheard) => format!("{unheard} copies of {} records NOT HEARD OF", verdict.records),
+        (_, 1, _) => format!("1 BAD COPY of {} records", verdict.records),
+        (_, bad, _) => format!("{bad} BAD COPIES of {} records", verdict.records),
+    };
+    let who = match verdicts.len() {
+        1 => format!("Auditor of {}", gravest.branch),
+        count => format!("{count} auditors; {}", gravest.branch),
+    };
+    let tone = if wrong { Tone::Bad } else { Tone::Quiet };
+    let when = match age(gravest.time_s, now_s) {
+        now if now == "now" => now,
+        age => format!("{age} ago"),
+    };
+    Some((format!("{who}: {found}, {when}"), tone))
+}
+
+fn table_area(area: Rect, noted: usize) -> Rect {
+    let (above, under) = margins(area, noted);
     let area = indent(below(area, above), 1);
     Rect { height: area.height.saturating_sub(under), ..area }
 }
@@ -140,8 +179,8 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         canvas.write(indent(row(area, 1), 1), "Asking every branch ...", Tone::Plain);
         return;
     };
-    let warned = known.warning.is_some();
-    let (_, under) = margins(area, warned);
+    let notes = notes(known, area, model.now_s);
+    let (_, under) = margins(area, notes.len());
     let heads = if under > 0 {
         let rest = canvas.write(indent(row(area, 1), 1), "Verified by this console", Tone::Strong);
         if !model.chain.main.branches.is_empty() {
@@ -155,12 +194,12 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     };
     draw_head(model, canvas, row(heads, 0), Chain::Main, Some(&known.main));
     draw_head(model, canvas, row(heads, 1), Chain::Side, known.side.as_ref());
-    if let Some(warning) = &known.warning {
-        canvas.write(row(heads, 2), warning, Tone::Warning);
+    for (line, (note, tone)) in (2..).zip(&notes) {
+        canvas.write(row(heads, line), note, *tone);
     }
 
     let selected = model.overview.selected.min(known.branches.len().saturating_sub(1));
-    table(canvas, table_area(area, warned), COLUMNS, known.branches.len(), Some(selected), |index| {
+    table(canvas, table_area(area, notes.len()), COLUMNS, known.branches.len(), Some(selected), |index| {
         known.branches.get(index).map_or_else(Vec::new, |branch| cells(branch, model.now_s))
     });
 

@@ -13,6 +13,7 @@ mod registry;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 pub use refusal::Refusal;
 pub use storage::{EMERGENCY_REASONS, UNABLE_REASONS};
@@ -72,6 +73,7 @@ pub fn check_bytes(view: &dyn StateView, context: &BlockContext, bytes: &[u8]) -
         Body::Enrol(body) => enrol::check(view, context, &transaction, body),
         Body::Link(body) => link::check(view, context, &transaction, body),
         Body::Lookup(body) => lookup::check(view, context, &transaction, body),
+        Body::Verdict(body) => verdict::check(view, context, &transaction, body),
     }
 }
 

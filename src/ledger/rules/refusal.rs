@@ -95,6 +95,16 @@ refusals! {
     LookupPatient = "lookup.patient-unknown", "the patient is not enrolled";
     /// No reason is given.
     LookupReason = "lookup.reason", "a lookup needs a reason";
+    /// It is about blocks that are not there.
+    VerdictHeight = "verdict.height", "a verdict is about blocks before its own";
+    /// It does not go beyond the auditor's last one.
+    VerdictNotNewer = "verdict.not-newer", "the auditor's last verdict goes as far";
+    /// Its counts and its list do not fit.
+    VerdictCounts = "verdict.counts", "the verdict's counts are not those of its list";
+    /// It names a record that is not on the chain.
+    VerdictRecord = "verdict.record-unknown", "the verdict names a record that is not on this chain";
+    /// It names a participant that keeps no records.
+    VerdictBranch = "verdict.branch", "the verdict names a participant that keeps no records";
     /// The registry has this version already.
     EntryOld = "registry.version-old", "the registry was changed before; look at it again and have it signed anew";
     /// The version is further than the registry's next.
@@ -144,6 +154,7 @@ impl Refusal {
                 | Self::EntryAhead
                 | Self::LinkPatient
                 | Self::LookupPatient
+                | Self::VerdictHeight
         )
     }
 }

@@ -7,6 +7,7 @@ use wardline_crypto::{Content, Suite, merkle};
 use wardline_policy::{Purpose, RecordKind, Role, Roles};
 
 mod registry;
+mod verdict;
 use registry::{participant_change, policy, staff_change, validators};
 
 type Case = (&'static str, Chain, fn(&mut World) -> Vec<u8>);
@@ -287,7 +288,9 @@ const REFUSED: &[Case] = &[
 
 #[test]
 fn every_rule_refuses_what_it_is_for() {
-    for (i, (code, chain, make)) in REFUSED.iter().chain(registry::REFUSED).enumerate() {
+    for (i, (code, chain, make)) in
+        REFUSED.iter().chain(registry::REFUSED).chain(verdict::REFUSED).enumerate()
+    {
         let mut world = World::new();
         let bytes = make(&mut world);
         match world.check(*chain, &bytes) {
@@ -300,7 +303,7 @@ fn every_rule_refuses_what_it_is_for() {
 #[test]
 fn every_rule_has_a_case() {
     for code in Refusal::CODES {
-        let mut cases = REFUSED.iter().chain(registry::REFUSED);
+        let mut cases = REFUSED.iter().chain(registry::REFUSED).chain(verdict::REFUSED);
         let covered = *code == "state.unavailable" || cases.any(|(covered, ..)| covered == code);
         assert!(covered, "no case for {code}");
     }

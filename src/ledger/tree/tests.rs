@@ -52,6 +52,7 @@ proptest! {
             let tree = step(&mut memory, version, changes);
             prop_assert_eq!(tree.root, naive(&memory.values));
             prop_assert_eq!(root(&memory, version).unwrap(), tree.root);
+            prop_assert_eq!(rebuild(version, &memory.values).unwrap().root, tree.root, "no trace of what was removed");
             for key in &tree.stale {
                 prop_assert!(memory.nodes.remove(key).is_some(), "a stale node was there");
             }

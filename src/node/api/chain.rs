@@ -212,6 +212,7 @@ fn may_submit(caller: &Caller, transaction: &Transaction) -> Result<(), ApiError
         Body::Enrol(_) => caller.decide(Operation::SubmitEnrol, None, None),
         Body::Link(link) => caller.decide_for(Operation::SubmitLink, None, None, link.branch == own),
         Body::Lookup(lookup) => caller.decide(Operation::SubmitLookup, Some(lookup.purpose), None),
+        Body::Verdict(_) => caller.decide(Operation::SubmitVerdict, None, None),
     };
     if !decision.allowed {
         return Err(ApiError::Forbidden(decision));

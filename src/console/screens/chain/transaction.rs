@@ -63,6 +63,10 @@ pub fn summary<'a>(
             format!("record {record} of {} to patient {patient}, by {by}", names.branch(link.branch))
         }
         Body::Lookup(lookup) => format!("patient {} for {}, by {by}", lookup.patient.short(), lookup.purpose),
+        Body::Verdict(verdict) => {
+            let (records, bad) = (count(verdict.records, "record"), verdict.bad);
+            format!("{records} up to block {}: {bad} bad, by {by}", verdict.height)
+        }
     };
     match &view.alarm {
         Some(alarm) => (transaction.body.name(), format!("ALARM: {alarm}; {text}"), Tone::Bad),
@@ -268,6 +272,14 @@ impl Names<'_> {
                 ("Patient", lookup.patient.to_string()),
                 ("Purpose", lookup.purpose.to_string()),
                 ("Reason", lookup.reason.clone()),
+            ],
+            Body::Verdict(verdict) => vec![
+                ("Up to block", verdict.height.to_string()),
+                ("Its digest", verdict.digest.to_string()),
+                ("Fetched since", format!("block {}", verdict.since)),
+                ("Records", format!("{}, each at two branches", verdict.records)),
+                ("Bad copies", verdict.bad.to_string()),
+                ("Unanswered", verdict.unheard.to_string()),
             ],
         }
     }
