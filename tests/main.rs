@@ -7,6 +7,7 @@ mod architecture;
 mod audit;
 mod bad_input;
 mod demo;
+mod files;
 mod import;
 mod main_job;
 mod processes;

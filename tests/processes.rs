@@ -335,7 +335,7 @@ fn branches_end_with_a_demo_that_is_killed_and_start_again_with_the_next() {
 }
 
 /// Whether a process has ended, whoever has to take note of it.
-fn is_gone(pid: u64) -> bool {
+pub fn is_gone(pid: u64) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
     stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
 }

@@ -9,6 +9,8 @@ mod console;
 mod demo;
 mod evidence;
 mod export;
+#[cfg(feature = "node")]
+mod files;
 mod import;
 #[cfg(feature = "node")]
 mod init;
@@ -22,6 +24,8 @@ mod node;
 mod output;
 mod private;
 mod record;
+#[cfg(feature = "node")]
+mod repair;
 #[cfg(feature = "console")]
 mod screenshots;
 mod status;
@@ -60,6 +64,9 @@ enum Command {
     /// Run one branch's node
     #[cfg(feature = "node")]
     Node(node::Options),
+    /// Make a stopped branch's damaged files anew, from its own rows and from the other branches
+    #[cfg(feature = "node")]
+    Repair(repair::Options),
     /// Open the full-screen console
     #[cfg(feature = "console")]
     Console(console::Options),
@@ -98,6 +105,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Init(options) => init::run(options),
         #[cfg(feature = "node")]
         Command::Node(options) => node::run(options),
+        #[cfg(feature = "node")]
+        Command::Repair(options) => repair::run(options),
         #[cfg(feature = "console")]
         Command::Console(options) => console::run(options),
         Command::Status(options) => status::run(options),

@@ -43,6 +43,13 @@ pub struct Options {
     /// Verify this exported file instead, offline: no key file, no network
     #[arg(long, value_name = "FILE", conflicts_with_all = ["branch", "all_copies", "each", "from_genesis"])]
     export: Option<PathBuf>,
+    /// Check a stopped node's data directory instead, offline and without changing a byte of it; --branch says whose it
+    /// is, where its audit log does not
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["export", "all_copies"])]
+    node_dir: Option<PathBuf>,
+    /// The network's genesis file, with --node-dir (else the one that console.toml names)
+    #[arg(long, value_name = "FILE", requires = "node_dir")]
+    genesis: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -51,6 +58,9 @@ pub struct Options {
 pub fn run(options: Options) -> Result<ExitCode> {
     if let Some(file) = &options.export {
         return offline(&options, file);
+    }
+    if let Some(directory) = &options.node_dir {
+        return stopped(&options, directory);
     }
     let genesis = options.access.genesis()?;
     let group = options.access.open()?;
@@ -83,6 +93,24 @@ pub fn run(options: Options) -> Result<ExitCode> {
         output::text(sentence(verdict))?;
     }
     Ok(code(verdict))
+}
+
+#[cfg(feature = "node")]
+fn stopped(options: &Options, directory: &Path) -> Result<ExitCode> {
+    let genesis = match &options.genesis {
+        Some(path) => super::files::genesis(path)?,
+        None => options.access.genesis()?,
+    };
+    super::files::verify(&genesis, directory, options.branch.as_deref(), options.json)
+}
+
+#[cfg(not(feature = "node"))]
+fn stopped(options: &Options, directory: &Path) -> Result<ExitCode> {
+    let of = options.genesis.as_deref().unwrap_or(directory).display();
+    Err(format!(
+        "this wardline was made for terminals and reads no node's files: check {of} on the branch's machine"
+    )
+    .into())
 }
 
 fn offline(options: &Options, path: &Path) -> Result<ExitCode> {

@@ -7,7 +7,10 @@ use crate::{
     settings::Limits,
     verified::Verified,
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::sync::watch;
 use wardline_crypto::{AgreementKey, Digest, SearchKey, SigningKey};
 use wardline_ledger::{BranchId, Chain};
@@ -37,6 +40,8 @@ pub(crate) struct Branch {
     pub verified: Arc<Verified>,
     /// True once the node is to stop; what would go on for minutes ends then.
     pub stopping: watch::Receiver<bool>,
+    /// Whether an envelope was read here that is not the one that its pointer names.
+    pub damaged: AtomicBool,
     /// Room in memory for request bodies.
     pub bodies: BodyRoom,
 }
@@ -53,6 +58,16 @@ impl Branch {
         match chain {
             Chain::Main => Some(&self.main),
             Chain::Side => self.side.as_ref(),
+        }
+    }
+
+    /// Notes an envelope that was altered on this branch's disk. It is given all the same: whoever asked hashes it too,
+    /// and the signed answer proves what this branch holds.
+    pub fn look_at(&self, envelope: &[u8], pointer: &Digest) {
+        if Digest::of(envelope) != *pointer && !self.damaged.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "an envelope on this branch's disk is altered: stop the node and run `wardline repair`"
+            );
         }
     }
 

@@ -8,10 +8,12 @@ mod api;
 mod application;
 mod audit;
 mod branch;
+mod check;
 mod clock;
 mod mirror;
 mod node;
 mod pool;
+mod repair;
 mod secrets;
 mod settings;
 mod tips;
@@ -19,10 +21,13 @@ mod verified;
 
 pub use api::openapi::openapi;
 pub use application::OpenError;
+pub use check::{ChainFound, CheckError, CheckProgress, CheckReport, CheckVerdict, VaultFound, check};
 pub use clock::{Clock, SystemClock};
 pub use node::{DEMO, Node, StartError};
+pub use repair::{ChainRepaired, PeerHeaders, Peers, RepairError, RepairReport, repair};
 pub use secrets::{BranchAddresses, BranchSecrets, SecretsError};
 pub use settings::{Limits, NodeSettings, PeerAddresses};
+pub use wardline_store::{Fault, Place};
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 use tokio::{
     net::TcpListener,
@@ -26,13 +26,17 @@ use tokio_rustls::TlsAcceptor;
 use wardline_consensus::{Application, ChainConfig, Engine};
 use wardline_crypto::{OsEntropy, SigningKey, array};
 use wardline_ledger::{BranchId, Canonical, Chain, Genesis, GenesisError, TreeError, body_matches, state};
-use wardline_store::{ChainStore, StoreError, Vault};
+use wardline_store::{ChainStore, SWAP_MARK, StoreError, Vault};
 
 /// The name of networks for trying things out. Their keys lie open, so that nothing real may ever run on them.
 pub const DEMO: &str = "DEMO";
 
 /// Participants that may join while the node runs.
 const PEERS_TO_COME: usize = 4;
+
+/// The chains' files in a node's directory.
+pub(crate) const CHAIN_FILES: [(Chain, &str); 2] =
+    [(Chain::Main, "main.sqlite"), (Chain::Side, "side.sqlite")];
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Its files were about to be swapped.
+    #[error("a repair of `{}` was interrupted while files changed places: run `wardline repair` again", .0.display())]
+    Repairing(PathBuf),
     /// A store does not open.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -191,6 +198,9 @@ impl Drop for Node {
 fn open(settings: NodeSettings, stopping: watch::Receiver<bool>) -> Result<Opened, StartError> {
     let NodeSettings { genesis, branch: id, directory, secrets, .. } = settings;
     private_directory(&directory)?;
+    if directory.join(SWAP_MARK).exists() {
+        return Err(StartError::Repairing(directory));
+    }
     let main_store = Arc::new(ChainStore::open(directory.join("main.sqlite"))?);
     // As the registry has it by now; a new store knows the genesis document alone.
     let known = state::participant(&*main_store, id).map_err(TreeError::from).map_err(OpenError::from)?;
@@ -258,6 +268,7 @@ fn open(settings: NodeSettings, stopping: watch::Receiver<bool>) -> Result<Opene
         sessions: Sessions::default(),
         verified,
         stopping,
+        damaged: AtomicBool::new(false),
         bodies: BodyRoom::new(&settings.limits),
     };
     Ok(Opened { branch, engine, carried, tls })

@@ -3,6 +3,7 @@
 mod api;
 mod asker;
 mod between;
+mod check;
 mod leaders;
 mod many;
 mod mirror;

@@ -11,7 +11,7 @@ use wardline_ledger::{
     StateUnavailable, StateView, TreeNodes, TreeUpdate,
 };
 
-use crate::database::Database;
+use crate::database::{Database, Durability};
 use crate::error::{Result, StoreError};
 use crate::sql::{all, digest, execute, integer, natural, one};
 use crate::tables::{CHAIN, STALE_VERSIONS};
@@ -62,6 +62,15 @@ impl ChainStore {
         Ok(Self { database: Database::open(path.as_ref(), &CHAIN)? })
     }
 
+    /// The same for a file that is made to be compared or swapped in: nothing waits for the disk, so a power cut may
+    /// leave anything.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_scratch(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self { database: Database::open_as(path.as_ref(), &CHAIN, Durability::None)? })
+    }
+
     /// The newest applied block; `None` before the genesis block is applied.
     pub fn applied(&self) -> Result<Option<Applied>> {
         self.database.read(applied)
@@ -70,6 +79,14 @@ impl ChainStore {
     /// Why this store no longer writes, when it has stopped ([`StoreError::Poisoned`]).
     pub fn failure(&self) -> Option<StoreError> {
         self.database.failure()
+    }
+
+    /// Carries the log over to the file, so that the file alone is everything.
+    ///
+    /// # Errors
+    /// When somebody reads meanwhile, or the system refuses.
+    pub fn carry_log(&self) -> Result<()> {
+        self.database.carry_log()
     }
 
     /// Applies the next block: all of it is durable when this returns, or none of it is there.

@@ -19,6 +19,15 @@ const STATEMENTS: usize = 48;
 /// How long SQLite waits for another process's lock, say a backup's.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// Whether a commit waits for the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// What is acknowledged survives a power cut.
+    Full,
+    /// For files that are made anew when anything goes wrong.
+    None,
+}
+
 /// An open file. Fields drop in order: readers close first, so that the writer is the last
 /// connection and leaves the file whole, and the lock is let go at the very end.
 pub(crate) struct Database {
@@ -30,6 +39,11 @@ pub(crate) struct Database {
 impl Database {
     /// Opens or makes the file at `path`, and refuses one that is not of this `format`.
     pub fn open(path: &Path, format: &Format) -> Result<Self> {
+        Self::open_as(path, format, Durability::Full)
+    }
+
+    /// The same with less care for the disk, where losing everything loses nothing.
+    pub fn open_as(path: &Path, format: &Format, durability: Durability) -> Result<Self> {
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -45,7 +59,7 @@ impl Database {
         private_file(path).map_err(at(path))?;
         File::open(directory).and_then(|open| open.sync_all()).map_err(at(directory))?;
 
-        let connection = open_writer(path, format)?;
+        let connection = open_writer(path, format, durability)?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into());
         let writer = Writer::start(format!("store-{name}"), connection).map_err(at(path))?;
         let readers = Readers { path: path.to_owned(), idle: Mutex::default() };
@@ -77,6 +91,14 @@ impl Database {
             view.finish()?;
             found
         })
+    }
+
+    /// Carries the log over to the file, by a connection of its own.
+    pub fn carry_log(&self) -> Result<()> {
+        let connection = Connection::open_with_flags(&self.readers.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(BUSY)?;
+        let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy { Err(StoreError::Damaged("the log could not be carried over")) } else { Ok(()) }
     }
 
     /// Why writing stopped, when it has.
@@ -128,7 +150,7 @@ fn private_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-fn open_writer(path: &Path, format: &Format) -> Result<Connection> {
+fn open_writer(path: &Path, format: &Format, durability: Durability) -> Result<Connection> {
     let mut connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -151,6 +173,9 @@ fn open_writer(path: &Path, format: &Format) -> Result<Connection> {
          PRAGMA cache_size = -2048;",
     )?;
     connection.pragma_update(None, "secure_delete", format.secure_delete)?;
+    if durability == Durability::None {
+        connection.pragma_update(None, "synchronous", "OFF")?;
+    }
     if found != Some(format.version) {
         let making = connection.transaction()?;
         match found {

@@ -10,8 +10,12 @@
 
 mod audit;
 mod chain;
+pub mod checksums;
 mod database;
 mod error;
+mod image;
+mod inspect;
+mod salvage;
 mod sql;
 mod tables;
 mod vault;
@@ -19,6 +23,9 @@ mod writer;
 
 pub use chain::{Applied, AppliedBlock, ChainStore, ChainView, KeptHeader};
 pub use error::{Result, StoreError};
+pub use image::Place;
+pub use inspect::{Fault, FileKind, StoppedFile, StoppedLock, StoredRow, StoredRows};
+pub use salvage::{NewVault, SWAP_MARK, finish_swap, settle, swap};
 pub use vault::{Counts, Envelope, Kept, Standing, Vault};
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! again: a changed table is a new format version with a step that leads to it from the one
 //! before.
 
+mod former;
+
 /// A kind of database file.
 pub(crate) struct Format {
     /// What people call it.
@@ -14,6 +16,8 @@ pub(crate) struct Format {
     pub version: i32,
     /// The tables of `version`.
     pub schema: &'static str,
+    /// The tables of each version before, from 1 on: what a file may have begun with.
+    pub formerly: &'static [&'static str],
     /// What leads to each version from the one before; the first is that from version 1 to 2.
     pub steps: &'static [&'static str],
     /// Whether freed pages are overwritten: what was erased must not linger in the file.
@@ -26,6 +30,7 @@ pub(crate) const CHAIN: Format = Format {
     application: 0x574c_6368,
     version: 1,
     secure_delete: false,
+    formerly: &[],
     steps: &[],
     schema: "
 CREATE TABLE header (
@@ -83,10 +88,17 @@ CREATE TABLE waiting (
 pub(crate) const VAULT: Format = Format {
     kind: "vault",
     application: 0x574c_7661,
-    version: 2,
+    version: 3,
     secure_delete: true,
-    // Who left a record, so that the same person may try again: unknown of what was kept before.
-    steps: &["ALTER TABLE envelope ADD COLUMN author BLOB CHECK (length(author) = 16)"],
+    formerly: former::VAULT,
+    steps: &[
+        // Who left a record, so that the same person may try again: unknown of what was kept before.
+        "ALTER TABLE envelope ADD COLUMN author BLOB CHECK (length(author) = 16)",
+        // What nothing else proves against damage: unknown of what was kept before.
+        "ALTER TABLE envelope ADD COLUMN checksum BLOB CHECK (length(checksum) = 8);
+         ALTER TABLE stanza ADD COLUMN checksum BLOB CHECK (length(checksum) = 8);
+         ALTER TABLE token ADD COLUMN checksum BLOB CHECK (length(checksum) = 8)",
+    ],
     schema: "
 CREATE TABLE envelope (
     number  INTEGER PRIMARY KEY,
@@ -97,11 +109,13 @@ CREATE TABLE envelope (
     pointer BLOB NOT NULL CHECK (length(pointer) = 32),
     bytes   BLOB NOT NULL,
     author  BLOB CHECK (length(author) = 16),
+    checksum BLOB CHECK (length(checksum) = 8),
     UNIQUE (object, version, pointer)
 ) STRICT;
 CREATE TABLE stanza (
     envelope INTEGER PRIMARY KEY REFERENCES envelope (number),
-    bytes    BLOB NOT NULL
+    bytes    BLOB NOT NULL,
+    checksum BLOB CHECK (length(checksum) = 8)
 ) STRICT;
 CREATE TABLE kept (
     content   INTEGER PRIMARY KEY,
@@ -111,6 +125,7 @@ CREATE TABLE kept (
 CREATE TABLE token (
     token   BLOB NOT NULL CHECK (length(token) = 16),
     patient BLOB NOT NULL CHECK (length(patient) = 16),
+    checksum BLOB CHECK (length(checksum) = 8),
     PRIMARY KEY (token, patient)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX token_of_patient ON token (patient);

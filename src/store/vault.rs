@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 use wardline_crypto::Digest;
 
 use crate::audit;
+use crate::checksums;
 use crate::database::Database;
 use crate::error::{Result, StoreError};
 use crate::sql::{all, digest, execute, integer, natural, one};
@@ -197,11 +198,9 @@ fn put_envelope(connection: &Connection, envelope: &Envelope, standing: Standing
     if known.iter().any(|(kept, ..)| kept == pointer) {
         return Ok(Kept::Already);
     }
-    let sql = "INSERT INTO envelope (object, version, content, home, author, pointer, bytes)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    execute(connection, sql, params![object, version, content, home, author, pointer.bytes(), bytes])?;
+    insert_envelope(connection, envelope)?;
     let number = connection.last_insert_rowid();
-    execute(connection, "INSERT INTO stanza VALUES (?1, ?2)", params![number, stanza])?;
+    insert_stanza(connection, number, pointer, stanza)?;
     let sql = "INSERT INTO kept VALUES (?1, 1, ?2)
                ON CONFLICT DO UPDATE SET envelopes = envelopes + 1, bytes = bytes + excluded.bytes";
     execute(connection, sql, params![content, integer(bytes.len() as u64)?])?;
@@ -210,9 +209,41 @@ fn put_envelope(connection: &Connection, envelope: &Envelope, standing: Standing
         execute(connection, "DELETE FROM token WHERE patient = ?1", [object])?;
     }
     for token in tokens {
-        execute(connection, "INSERT INTO token VALUES (?1, ?2) ON CONFLICT DO NOTHING", [token, object])?;
+        insert_token(connection, token, object)?;
     }
     Ok(Kept::New)
+}
+
+/// Writes an envelope's row under the next number.
+pub(crate) fn insert_envelope(connection: &Connection, envelope: &Envelope) -> Result<()> {
+    let Envelope { object, version, content, home, author, pointer, bytes, .. } = envelope;
+    let author_bytes = author.as_ref().map(<[u8; 16]>::as_slice);
+    let checksum = checksums::of_envelope(object, *version, *content, *home, author_bytes, pointer.bytes());
+    let sql = "INSERT INTO envelope (object, version, content, home, author, pointer, bytes, checksum)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let pointer = pointer.bytes();
+    execute(connection, sql, params![object, version, content, home, author, pointer, bytes, checksum])?;
+    Ok(())
+}
+
+/// Writes the wrapped key of the envelope with this number.
+pub(crate) fn insert_stanza(
+    connection: &Connection,
+    number: i64,
+    pointer: &Digest,
+    stanza: &[u8],
+) -> Result<()> {
+    let checksum = checksums::of_stanza(pointer.bytes(), stanza);
+    let sql = "INSERT INTO stanza (envelope, bytes, checksum) VALUES (?1, ?2, ?3)";
+    execute(connection, sql, params![number, stanza, checksum])?;
+    Ok(())
+}
+
+/// Writes a search token, once.
+pub(crate) fn insert_token(connection: &Connection, token: &[u8; 16], patient: &[u8; 16]) -> Result<()> {
+    let sql = "INSERT INTO token (token, patient, checksum) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    execute(connection, sql, params![token, patient, checksums::of_token(token, patient)])?;
+    Ok(())
 }
 
 fn search(connection: &Connection, tokens: &[[u8; 16]], limit: i64) -> Result<Vec<[u8; 16]>> {

@@ -1,7 +1,7 @@
 //! Evidence of every kind that holds, and every way in which it must not.
 
 use super::answer::Bodies;
-use super::*;
+use super::{Verdict, *};
 use crate::answer::{Answer, SignedAnswer};
 use crate::certificate::CertificateError;
 use crate::codec::{Canonical, DecodeError, Writer};

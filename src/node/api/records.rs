@@ -235,7 +235,11 @@ fn find(
                 .map(|pointer| (FIRST_VERSION, pointer)),
         };
         let envelope = match named {
-            Some((version, pointer)) => branch.vault.envelope(object, version, &pointer)?,
+            Some((version, pointer)) => {
+                let envelope = branch.vault.envelope(object, version, &pointer)?;
+                envelope.iter().for_each(|envelope| branch.look_at(envelope, &pointer));
+                envelope
+            }
             None => None,
         };
         room = room.checked_sub(envelope.as_ref().map_or(0, Vec::len)).ok_or(ApiError::BadField {

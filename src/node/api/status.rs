@@ -5,7 +5,7 @@ use crate::{
     audit,
     branch::{Branch, RunningChain},
 };
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 use wardline_crypto::Content;
 use wardline_ledger::Canonical;
 use wardline_wire::{ChainStatus, GenesisDocument, Hello, Status};
@@ -32,8 +32,9 @@ pub(crate) async fn status(branch: Arc<Branch>, caller: Caller) -> Result<Status
         let records = branch.vault.counts(Content::Record.code())?;
         let identities = branch.vault.counts(Content::Identity.code())?;
         let (audit_entries, _) = branch.vault.audit_root()?;
-        // A branch whose vault is not written any more, or has lost entries, is not well on either chain.
-        let sound = branch.vault.failure().is_none() && audit::sizes(&branch).is_ok();
+        // A branch whose vault is damaged, not written any more, or has lost entries, is not well on either chain.
+        let damaged = branch.damaged.load(Ordering::Relaxed);
+        let sound = !damaged && branch.vault.failure().is_none() && audit::sizes(&branch).is_ok();
         Ok(Status {
             hello: hello(&branch),
             main: chain(&branch, &branch.main, sound)?,

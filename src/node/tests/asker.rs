@@ -42,7 +42,11 @@ impl Running {
 
     /// The same with other limits than those of [`Self::settings`].
     pub async fn start_with(branches: &[u16], limits: fn(&mut Limits)) -> Self {
-        let world = World::new(now_s());
+        Self::start_in(World::new(now_s()), branches, limits).await
+    }
+
+    /// The same in a world that a test made.
+    pub async fn start_in(world: World, branches: &[u16], limits: fn(&mut Limits)) -> Self {
         let addresses = world
             .genesis
             .participants
@@ -92,7 +96,16 @@ impl Running {
     }
 
     pub async fn start_branch(&mut self, branch: u16) {
-        let node = Node::start(self.settings(branch)).await.unwrap();
+        // A branch that starts again needs its port again, which a connection on its way out may have for a moment.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let node = loop {
+            match Node::start(self.settings(branch)).await {
+                Err(error) if error.to_string().contains("in use") && Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                started => break started.unwrap(),
+            }
+        };
         self.nodes.insert(branch, node);
         self.hellos.lock().unwrap().remove(&branch);
     }

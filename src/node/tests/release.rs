@@ -162,7 +162,7 @@ async fn a_lost_log_is_told(running: &mut Running, log: &Log, before: &Value) {
         .await;
 }
 
-async fn identities(running: &Running, registrar: &Session, doctor: &Session) {
+pub(super) async fn identities(running: &Running, registrar: &Session, doctor: &Session) {
     let world = &running.world;
     for name in ["mei", "other", "never enrolled"] {
         let patient = patient_id(name);

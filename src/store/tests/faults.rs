@@ -15,7 +15,7 @@ use crate::StoreError;
 const CHILD: &str = "WARDLINE_STORE_TEST_CHILD";
 
 fn insert_token(connection: &Connection, number: u8) -> crate::Result<()> {
-    connection.execute("INSERT INTO token VALUES (?1, ?1)", [[number; 16]])?;
+    connection.execute("INSERT INTO token (token, patient) VALUES (?1, ?1)", [[number; 16]])?;
     Ok(())
 }
 
@@ -101,7 +101,7 @@ fn a_failed_commit_fails_its_whole_group_and_everything_after() {
         // that refuses the commit itself.
         let cause = writer.submit(|connection| {
             connection.execute_batch("PRAGMA defer_foreign_keys = ON")?;
-            connection.execute("INSERT INTO stanza VALUES (99, x'00')", [])?;
+            connection.execute("INSERT INTO stanza (envelope, bytes) VALUES (99, x'00')", [])?;
             Ok(())
         });
         let behind = writer.submit(|connection| insert_token(connection, 2));

@@ -45,10 +45,10 @@ fn a_newer_format_is_refused_and_left_alone() {
     let home = directory();
     drop(vault(&home));
     let path = home.path().join("vault.sqlite");
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 3).unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 4).unwrap();
     let before = std::fs::read(&path).unwrap();
     let Err(refused) = Vault::open(&path) else { panic!("opened a newer format") };
-    assert!(matches!(refused, StoreError::NewerFormat { found: 3, known: 2, .. }), "{refused}");
+    assert!(matches!(refused, StoreError::NewerFormat { found: 4, known: 3, .. }), "{refused}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 

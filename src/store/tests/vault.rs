@@ -188,7 +188,12 @@ fn a_file_of_the_first_version_is_brought_to_the_present_one() {
     put(&vault(&home), envelope(1, 100)).unwrap();
     let file = home.path().join("vault.sqlite");
     let raw = rusqlite::Connection::open(&file).unwrap();
-    raw.execute_batch("ALTER TABLE envelope DROP COLUMN author; PRAGMA user_version = 1").unwrap();
+    raw.execute_batch(
+        "ALTER TABLE envelope DROP COLUMN checksum; ALTER TABLE envelope DROP COLUMN author;
+         ALTER TABLE stanza DROP COLUMN checksum; ALTER TABLE token DROP COLUMN checksum;
+         PRAGMA user_version = 1",
+    )
+    .unwrap();
     drop(raw);
     let vault = vault(&home);
     assert_eq!(put(&vault, envelope(1, 100)).unwrap(), Kept::Already);
