@@ -11,7 +11,10 @@ use crate::{
     race::first_good,
     sync::handed_over,
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use wardline_crypto::{Digest, merkle};
 use wardline_ledger::{
     Body, BranchId, Canonical, Chain, Header, Key, RecordId, StaffEntry, Step, Transaction, body_matches,
@@ -115,7 +118,7 @@ impl Inner {
             witness: None,
         };
         let epochs = epochs(&evidence, genesis.epoch_length);
-        evidence.steps = self.steps(chain, &epochs).await?;
+        evidence.steps = self.steps(chain, &epochs, kind == Kind::Forged).await?;
         let (session, network) = (self.session.clone(), self.network);
         heavy(move || {
             let file = evidence::write(&evidence, |sum| Some(session.witness(sum, seen_s?)));
@@ -263,25 +266,31 @@ impl Inner {
         Err(branch.unverified(format!("no certificate for block {height} of the {chain} chain")))
     }
 
-    /// The changes of validators on the way to these epochs, and the validators of these very epochs, which a
+    /// The changes of validators on the way to these epochs; with `exact` the validators of these very epochs too, which a
     /// certificate that does not hold is held against.
-    async fn steps(&self, chain: Chain, epochs: &BTreeSet<u64>) -> Result<Vec<(u64, Step)>, ClientError> {
-        let genesis = &self.alarms.genesis;
-        let mut set = genesis.validators(chain).encode();
-        let mut steps = Vec::new();
-        let head = epoch_of(self.trust(chain)?.head().header.height.saturating_add(1), genesis.epoch_length);
+    async fn steps(
+        &self,
+        chain: Chain,
+        epochs: &BTreeSet<u64>,
+        exact: bool,
+    ) -> Result<Vec<(u64, Step)>, ClientError> {
+        let epoch_length = self.alarms.genesis.epoch_length;
+        let proven = self.trust(chain)?.proven_head();
         let newest = epochs.last().copied().unwrap_or_default();
-        for epoch in 1..=newest.min(head) {
-            let last = epoch * genesis.epoch_length - 1;
-            let (_, step) =
-                first_good(self.on(chain), |branch| async move { self.step_of(&branch, chain, last).await })
-                    .await?;
-            if step.set != set || epochs.contains(&epoch) {
-                set.clone_from(&step.set);
-                steps.push((epoch, step));
+        let leads_to = |step: Step| {
+            let epoch = Header::decode(&step.header).ok()?.epoch.saturating_add(1);
+            (epoch <= newest).then_some((epoch, step))
+        };
+        let mut steps: BTreeMap<u64, Step> = proven.steps.into_iter().filter_map(leads_to).collect();
+        let head = epoch_of(self.trust(chain)?.head().header.height.saturating_add(1), epoch_length);
+        for epoch in epochs.iter().copied().filter(|epoch| exact && (1..=head).contains(epoch)) {
+            if !steps.contains_key(&epoch) {
+                let last = epoch * epoch_length - 1;
+                let ask = |branch| async move { self.step_of(&branch, chain, last).await };
+                steps.insert(epoch, first_good(self.on(chain), ask).await?.1);
             }
         }
-        Ok(steps)
+        Ok(steps.into_iter().collect())
     }
 
     async fn step_of(&self, branch: &Arc<Branch>, chain: Chain, last: u64) -> Result<Step, ClientError> {
