@@ -244,8 +244,16 @@ fn said(proven: &Proven) -> Vec<String> {
 }
 
 fn says_text(transaction: &Transaction) -> String {
-    use wardline_ledger::Body;
-    match &transaction.body {
+    use wardline_ledger::{Author, Body};
+    let by = match &transaction.author {
+        Author::Session { grant, .. } => format!("by staff {}", grant.staff),
+        Author::Branch { branch, .. } => format!("by the node of branch {branch}"),
+        Author::Staff { approvals } => {
+            let persons: Vec<String> = approvals.iter().map(|one| one.staff.to_string()).collect();
+            format!("approved by staff {}", persons.join(", "))
+        }
+    };
+    let says = match &transaction.body {
         Body::Storage(storage) => {
             let holders: Vec<String> =
                 storage.receipts.iter().map(|receipt| receipt.branch.to_string()).collect();
@@ -274,12 +282,13 @@ fn says_text(transaction: &Transaction) -> String {
             "auditor's verdict up to block {}: {} records checked, {} copies missing or altered, {} unheard",
             verdict.height, verdict.records, verdict.bad, verdict.unheard
         ),
-    }
+    };
+    format!("{says}; {by}")
 }
 
 const fn not_shown(claim: &Claim) -> &'static str {
     match claim {
-        Claim::Inclusion { .. } => "that it is the newest of its record, nor what the sealed record says",
+        Claim::Inclusion { .. } => "whether there is a newer version, nor what a sealed record says",
         Claim::Fork { .. } => "which of the two is the true one, nor why they signed both",
         Claim::Contradiction { .. } => "why the branch has another block, nor who had its key",
         Claim::Rollback { .. } => "why: a restored backup or a set-back clock looks the same",

@@ -4,7 +4,7 @@ use super::{NOT_WHOLE, Result, access::Access, audit, output};
 use clap::Args;
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use wardline_client::{BranchView, BranchWord, Head, Overview};
+use wardline_client::{Alarm, BranchView, BranchWord, Head, Overview};
 use wardline_ledger::{Chain, NetworkId, state_word};
 
 #[derive(Debug, Args)]
@@ -19,12 +19,20 @@ pub struct Options {
 pub fn run(options: Options) -> Result<ExitCode> {
     let group = options.access.open()?;
     let overview = super::runtime()?.block_on(group.refresh());
+    let mut alarms = group.alarms();
+    alarms.retain(|alarm| alarm.closed.is_none());
     if options.json {
-        output::json(&document(group.network(), &overview))?;
+        let mut document = document(group.network(), &overview);
+        if let Value::Object(fields) = &mut document {
+            fields.insert("alarms".into(), alarms.iter().map(alarm_document).collect());
+        }
+        output::json(&document)?;
     } else {
         text(group.network(), &overview)?;
+        alarms.iter().try_for_each(alarm_text)?;
     }
-    let whole = overview.branches.iter().all(|branch| branch.word == BranchWord::Verified);
+    let verified = overview.branches.iter().all(|branch| branch.word == BranchWord::Verified);
+    let whole = verified && alarms.is_empty();
     Ok(if whole { ExitCode::SUCCESS } else { NOT_WHOLE.into() })
 }
 
@@ -66,6 +74,25 @@ fn document(network: NetworkId, overview: &Overview) -> Value {
         "auditors": overview.verdicts.as_ref().map(|all| all.iter().map(audit::said_document).collect::<Vec<_>>()),
         "warning": overview.warning,
     })
+}
+
+fn alarm_document(alarm: &Alarm) -> Value {
+    json!({
+        "id": alarm.id,
+        "kind": alarm.kind.name(),
+        "branch": alarm.branch,
+        "what": alarm.what,
+        "seen_s": alarm.seen_s,
+        "evidence": alarm.evidence,
+    })
+}
+
+fn alarm_text(alarm: &Alarm) -> Result<()> {
+    output::text(&format!("ALARM {} ({}): {}", alarm.kind.text(), alarm.id, alarm.what))?;
+    match &alarm.evidence {
+        Some(path) => output::text(&format!("    evidence: {}", path.display())),
+        None => Ok(()),
+    }
 }
 
 fn text(network: NetworkId, overview: &Overview) -> Result<()> {
