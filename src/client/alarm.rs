@@ -237,13 +237,16 @@ impl Finding {
     }
 }
 
+/// What an alarm is about: kind, chain, branch, record.
+type Subject = (AlarmKind, Chain, Option<u16>, Option<RecordId>);
+
 /// The alarms of a console, and where their evidence lies.
 pub(crate) struct Alarms {
     folder: Folder,
     genesis: Genesis,
     list: Mutex<Vec<Alarm>>,
     /// What is being looked at now, so that the same finding is not looked at twice at once.
-    under_way: Mutex<Vec<(AlarmKind, Chain, Option<u16>, Option<RecordId>)>>,
+    under_way: Mutex<Vec<Subject>>,
 }
 
 impl Alarms {
@@ -460,7 +463,7 @@ impl Alarms {
 
 struct UnderWay<'a> {
     alarms: &'a Alarms,
-    subject: (AlarmKind, Chain, Option<u16>, Option<RecordId>),
+    subject: Subject,
 }
 
 impl Drop for UnderWay<'_> {

@@ -12,7 +12,7 @@ use crate::{
     sync::handed_over,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map},
     sync::Arc,
 };
 use wardline_crypto::{Digest, merkle};
@@ -284,10 +284,10 @@ impl Inner {
         let mut steps: BTreeMap<u64, Step> = proven.steps.into_iter().filter_map(leads_to).collect();
         let head = epoch_of(self.trust(chain)?.head().header.height.saturating_add(1), epoch_length);
         for epoch in epochs.iter().copied().filter(|epoch| exact && (1..=head).contains(epoch)) {
-            if !steps.contains_key(&epoch) {
+            if let btree_map::Entry::Vacant(place) = steps.entry(epoch) {
                 let last = epoch * epoch_length - 1;
                 let ask = |branch| async move { self.step_of(&branch, chain, last).await };
-                steps.insert(epoch, first_good(self.on(chain), ask).await?.1);
+                place.insert(first_good(self.on(chain), ask).await?.1);
             }
         }
         Ok(steps.into_iter().collect())
