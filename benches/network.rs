@@ -19,9 +19,9 @@ use std::{
     path::Path,
     time::{Duration, Instant},
 };
-use wardline_client::{Group, NewRecord};
+use wardline_client::{Cell, Group, NewRecord};
 use wardline_crypto::OsEntropy;
-use wardline_ledger::RecordId;
+use wardline_ledger::{Chain, RecordId};
 use wardline_node::{BranchSecrets, Node, NodeSettings};
 use wardline_policy::Purpose;
 
@@ -87,6 +87,8 @@ async fn finality(dir: &Path) {
         took.push(submit(&group, patient, &nodes).await);
     }
     print("submit to final on all four", &mut took);
+    let mut took = verified(&group, patient, &nodes).await;
+    print("final at a node to VERIFIED on the console", &mut took);
     tokio::time::sleep(IDLE).await;
     let first = submit(&group, patient, &nodes).await;
     println!("submit to final on all four, the first after {} s idle: {:.1} ms", IDLE.as_secs(), ms(first));
@@ -140,6 +142,40 @@ async fn submit(group: &Group, patient: wardline_ledger::PatientId, nodes: &[Nod
         tokio::time::sleep(Duration::from_micros(200)).await;
     }
     at.elapsed()
+}
+
+/// From the moment that the console's own node has applied a block until the console has verified that node's stream of
+/// it: the certificate's way over TLS, the console's check of it and its table of cells.
+async fn verified(group: &Group, patient: wardline_ledger::PatientId, nodes: &[Node]) -> Vec<Duration> {
+    let _changes = group.watch();
+    let is_verified = |height: u64| {
+        let strip = group.strip(Chain::Side, 4);
+        let own = strip.branches.iter().position(|branch| branch.own).unwrap();
+        let row = strip.rows.iter().find(|row| row.height == height);
+        row.is_some_and(|row| row.cells[own].cell == Cell::Verified)
+    };
+    let height = || nodes[0].heights().1.unwrap();
+    while !is_verified(height()) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut took = Vec::new();
+    for _ in 0..SUBMISSIONS {
+        let due = height() + 1;
+        let asking = group.clone();
+        let looking = tokio::spawn(async move {
+            asking.look_up(patient, Purpose::Treatment, "benchmark").await.unwrap();
+        });
+        while height() < due {
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        let at = Instant::now();
+        while !is_verified(due) {
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        took.push(at.elapsed());
+        looking.await.unwrap();
+    }
+    took
 }
 
 fn node_settings(folder: &Path) -> NodeSettings {

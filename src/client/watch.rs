@@ -212,6 +212,7 @@ impl Watch {
     }
 
     /// Whether the streams are read.
+    #[cfg(test)]
     pub(crate) fn is_running(&self) -> bool {
         locked(&self.tasks).as_mut().is_some_and(|tasks| {
             while tasks.try_join_next().is_some() {}
