@@ -125,7 +125,7 @@ async fn tell(world: &World, case: u64) {
     let from = 1 + chance.below(BLOCKS);
     let true_one = world.ledger(chain).blocks.clone();
     let other = world.forked(chain, from, 3);
-    let forks = case % 5 != 0;
+    let forks = !case.is_multiple_of(5);
     let mut said: BTreeMap<u16, Vec<Block>> = BTreeMap::new();
     for branch in TRUSTED {
         let lies = forks && (branch == 2 || (branch != 3 && chance.below(2) == 0));

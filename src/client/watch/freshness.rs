@@ -109,12 +109,15 @@ fn word(table: &Table, branch: u16, voice: &Voice, chain: Chain, head: &Head, no
         );
         return (BranchWord::RolledBack, Some(detail), None);
     }
-    if table.tip_holds(branch) == Some(false) {
-        let height = voice.tip.as_ref().map_or(0, |tip| tip.height);
+    let holds = table.tip_holds(branch);
+    let height = voice.tip.as_ref().map_or(0, |tip| tip.height);
+    if voice.forked && holds != Some(true) {
+        let detail = format!("a quorum signed its {chain} chain up to block {height} and the verified one");
+        return (BranchWord::Forked, Some(detail), None);
+    }
+    if holds == Some(false) {
         let detail = format!("another {chain}-chain block at height {height} than the certified one");
-        // One certified block too many, or only its own word for it.
-        let word = if voice.forked { BranchWord::Forked } else { BranchWord::Conflict };
-        return (word, Some(detail), None);
+        return (BranchWord::Conflict, Some(detail), None);
     }
     if let Some(trouble) = &voice.trouble {
         return (BranchWord::Invalid, Some(trouble.clone()), None);

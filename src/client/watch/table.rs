@@ -353,7 +353,7 @@ impl Table {
     }
 
     /// Every branch's highest tip, if there is a higher one than when this was last asked, a while ago.
-    pub(crate) fn to_keep(&mut self, now: Instant) -> Vec<SignedTip> {
+    pub(crate) fn take_highest(&mut self, now: Instant) -> Vec<SignedTip> {
         let lately = self.kept_at.is_some_and(|at| now.duration_since(at) < KEEP_EVERY);
         if !self.higher || lately {
             return Vec::new();

@@ -74,7 +74,7 @@ fn read(path: &Path) -> Option<Vec<SignedTip>> {
 impl Inner {
     /// Keeps every branch's highest tip. A full disk loses nothing but the memory of this run.
     pub(crate) async fn keep_tips(&self, chain: Chain) {
-        let tips = self.with_table(chain, |table, now| table.to_keep(now));
+        let tips = self.with_table(chain, |table, now| table.take_highest(now));
         let path = place(&self.watch.folder, chain);
         if tips.is_empty() {
             return;
