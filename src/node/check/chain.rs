@@ -187,8 +187,7 @@ impl<'a> Walk<'a, '_> {
             return None;
         }
         let mut height = 0;
-        loop {
-            let Some(row) = self.own.header(height + 1) else { break };
+        while let Some(row) = self.own.header(height + 1) {
             height += 1;
             if height.is_multiple_of(EVERY) {
                 progress(CheckProgress::Blocks(chain, height));

@@ -142,12 +142,15 @@ fn name_of(row: &StoredRow<'_>) -> String {
     format!("{kind} {object}, version {}", row.number("version").unwrap_or_default())
 }
 
+/// An envelope's bytes, and the home of a record.
+type Agreed = (Vec<u8>, Option<u16>);
+
 /// The envelope that the chain names for a row's object and version, and its home.
 fn agreed(
     known: &BTreeMap<Chain, Known>,
     row: &StoredRow<'_>,
     peers: &mut dyn Peers,
-) -> Result<Option<(Vec<u8>, Option<u16>)>, super::RepairError> {
+) -> Result<Option<Agreed>, super::RepairError> {
     let Some(object) = row.array::<16>("object") else { return Ok(None) };
     if row.number("content") == Some(u64::from(Content::Record.code())) {
         let record = RecordId::from_bytes(object);
