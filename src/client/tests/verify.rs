@@ -368,6 +368,65 @@ async fn an_exported_chain_verifies_offline_and_nothing_else_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_export_has_exactly_the_lines_of_its_page() {
+    let net = grown().await;
+    let lines = |bytes: &[u8]| -> Vec<String> {
+        String::from_utf8(bytes.to_vec()).unwrap().lines().map(str::to_owned).collect()
+    };
+    let is_block = |line: &&String| line.starts_with("{\"height\"");
+    for to in [0, 1, 2, EPOCH - 1, EPOCH] {
+        let file = export(&net, Chain::Main, 0, Some(to)).await;
+        let blocks = lines(&file).iter().filter(is_block).count();
+        assert_eq!(u64::try_from(blocks).unwrap(), to + 1, "each block has its own certificate");
+        assert_eq!(check(&net, &file).unwrap().verdict(), Verdict::Holds, "{to}");
+    }
+
+    let whole = lines(&export(&net, Chain::Main, 0, None).await);
+    let newest = net.world.ledger(Chain::Main).height();
+    let refused = |at: usize, old: &str, new: &str| {
+        let mut changed = whole.clone();
+        assert!(changed[at].contains(old), "{at}: {old}");
+        changed[at] = changed[at].replacen(old, new, 1);
+        check(&net, &summed(&changed)).map(|report| {
+            assert_eq!(report.verdict(), Verdict::Wrong, "{old} for {new}");
+            report.faults[0].what.clone()
+        })
+    };
+    let to = format!("\"to\":{newest}");
+    let more = refused(0, &to, "\"to\":2").unwrap();
+    assert!(more.contains("blocks follow the one that proves block 2"), "{more}");
+    assert_eq!(refused(0, &format!("\"from\":0,{to}"), "\"from\":3,\"to\":2"), None);
+    for (at, old, new) in [
+        (1, ",\"certificate\":null", ""),
+        (1, ",\"certificate\":null", ",\"certificate\":null,\"certificate\":null"),
+        (2, "\"height\":1", "\"height\":1,\"more\":1"),
+        (2, "\"height\":1", "\"height\":1.0"),
+    ] {
+        let what = refused(at, old, new).unwrap();
+        assert!(what.contains("neither a block"), "{what}");
+    }
+    // The values in their order, without their names.
+    let mut listed = whole.clone();
+    for name in ["height", "header", "body", "certificate"] {
+        listed[2] = listed[2].replace(&format!("\"{name}\":"), "");
+    }
+    listed[2] = listed[2].replace('{', "[").replace('}', "]");
+    assert_eq!(check(&net, &summed(&listed)).unwrap().verdict(), Verdict::Wrong);
+    // JSON's white space and escapes, and any order of the names, are allowed.
+    let mut spaced = whole.clone();
+    spaced[2] = spaced[2].replace("{\"height\":1,", " { \t\"heig\\u0068t\" : 1 ,") + "\r";
+    spaced[0] = spaced[0]
+        .replace("{\"wardline\":\"chain export\",", "{")
+        .replace(&to, &format!("{to},\"wardline\":\"chain export\""));
+    assert_ne!((&spaced[0], &spaced[2]), (&whole[0], &whole[2]));
+    let mut file = spaced[..spaced.len() - 1].join("\n") + "\n";
+    let sum = Digest::of(file.as_bytes());
+    file += &format!("{{\"blocks\":{},\"sha256\":\"{sum}\"}}\n", newest + 1);
+    let report = check(&net, file.as_bytes()).unwrap();
+    assert_eq!(report.verdict(), Verdict::Holds, "{report:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_part_of_a_chain_is_proven_and_not_called_replayed() {
     let net = Net::start().await;
     net.world.certify_every.store(4, Ordering::Relaxed);

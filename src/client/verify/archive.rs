@@ -13,7 +13,7 @@ use crate::{
     group::{Group, locked},
     standing::chain_status,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
     io::{self, BufRead, Read as _, Write},
@@ -29,7 +29,7 @@ use wardline_wire::{Base64, text};
 const TITLE: &str = "chain export";
 /// The format of this build.
 const VERSION: u32 = 1;
-/// Most bytes of one line: a body of 1 MiB in base64, or a genesis of the largest network.
+/// Most bytes of one line with its end: a body of 1 MiB in base64, or a genesis of the largest network.
 const LINE_MAX: u64 = 4 * 1024 * 1024;
 /// Most bytes of blocks that wait for a certificate while a file is read.
 const WAITING_MAX: usize = 256 * 1024 * 1024;
@@ -64,7 +64,9 @@ enum Line {
 struct BlockLine {
     height: u64,
     header: Base64,
+    #[serde(deserialize_with = "there")]
     body: Option<Base64>,
+    #[serde(deserialize_with = "there")]
     certificate: Option<Base64>,
 }
 
@@ -82,6 +84,16 @@ struct EndLine {
     blocks: u64,
     #[serde(with = "text")]
     sha256: Digest,
+}
+
+/// `null` or a value, and never left out.
+fn there<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+/// A line's value, spelled as an object: a list of its values in their order would be read too.
+fn object<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
+    if line.trim_ascii_start().starts_with(b"{") { serde_json::from_slice(line).ok() } else { None }
 }
 
 /// Which blocks to export.
@@ -118,6 +130,10 @@ struct Writer<W> {
     out: W,
     sum: Hasher,
     blocks: u64,
+    /// The last block whose body is wanted.
+    to: u64,
+    /// Whether that block is proven: blocks come in lists, and those above its certificate are nobody's business.
+    proven: bool,
 }
 
 impl<W: Write> Writer<W> {
@@ -128,7 +144,12 @@ impl<W: Write> Writer<W> {
         self.out.write_all(&line)
     }
 
+    /// Writes a block, unless the file has all that it needs.
     fn block(&mut self, block: &Certified, body: Option<&[u8]>) -> io::Result<()> {
+        if self.proven {
+            return Ok(());
+        }
+        self.proven = block.header.height >= self.to && block.certificate.is_some();
         self.blocks += 1;
         self.line(&BlockLine {
             height: block.header.height,
@@ -230,7 +251,8 @@ fn tree(error: wardline_ledger::TreeError) -> ClientError {
 
 /// The first line and the genesis block.
 fn begin<W: Write>(genesis: &Genesis, chain: Chain, (from, to): (u64, u64), out: W) -> io::Result<Writer<W>> {
-    let mut writer = Writer { out, sum: Hasher::default(), blocks: 1 };
+    // The genesis block needs no certificate.
+    let mut writer = Writer { out, sum: Hasher::default(), blocks: 1, to, proven: to == 0 };
     writer.line(&Head {
         wardline: TITLE.to_owned(),
         version: VERSION,
@@ -280,8 +302,7 @@ pub fn verify_archive(
     let mut sum = Hasher::default();
     let line = next_line(file)?.ok_or_else(|| malformed("it is empty".to_owned()))?;
     sum.update(&line);
-    let head: Head =
-        serde_json::from_slice(&line).map_err(|_| malformed("the first line is not one".to_owned()))?;
+    let head: Head = object(&line).ok_or_else(|| malformed("the first line is not one".to_owned()))?;
     if (head.wardline.as_str(), head.version) != (TITLE, VERSION) {
         return Err(malformed(format!("it says `{}` {}", clean(&head.wardline), head.version)));
     }
@@ -290,6 +311,9 @@ pub fn verify_archive(
     }
     let chain = Chain::ALL.into_iter().find(|chain| chain.name() == head.chain);
     let chain = chain.ok_or_else(|| malformed("it names no chain".to_owned()))?;
+    if head.from > head.to {
+        return Err(malformed(format!("its bodies begin at block {} and end at {}", head.from, head.to)));
+    }
     let depth = if head.from <= 1 { Depth::Replay } else { Depth::Bodies };
     let check = ChainCheck::begin(genesis, chain, depth, head.from..=head.to)
         .map_err(|error| malformed(error.to_string()))?;
@@ -354,15 +378,15 @@ impl Reading<'_> {
             if line.last() != Some(&b'\n') {
                 return Ok(Some(self.fault("the file ends within a line: it was cut")));
             }
-            let step = match serde_json::from_slice(&line) {
-                Ok(Line::Block(block)) => self.block(block),
-                Ok(Line::Handover(handover)) => self.handover(handover),
-                Ok(Line::End(end)) => {
+            let step = match object(&line) {
+                Some(Line::Block(block)) => self.block(block),
+                Some(Line::Handover(handover)) => self.handover(handover),
+                Some(Line::End(end)) => {
                     let wrong = self.end(&end, sum.finish()).err();
                     let more = next_line(file)?.map(|_| self.fault("lines follow the last one"));
                     return Ok(wrong.or(more));
                 }
-                Err(_) => Err(self.fault("a line is neither a block, nor a handover, nor the end")),
+                None => Err(self.fault("a line is neither a block, nor a handover, nor the end")),
             };
             if let Err(fault) = step {
                 return Ok(Some(fault));
@@ -384,6 +408,9 @@ impl Reading<'_> {
 
     fn block(&mut self, block: BlockLine) -> Result<(), Fault> {
         let height = self.next();
+        if height > self.to && self.check.reached(self.to) {
+            return Err(self.fault(format!("blocks follow the one that proves block {}, its last", self.to)));
+        }
         if block.height != height {
             return Err(self.fault(format!("block `{}` stands in its place", block.height)));
         }

@@ -85,6 +85,8 @@ pub(super) struct Said<'a> {
     pub(super) time_s: u64,
     /// The main chain's height that the branch had to have reached.
     pub(super) min_main: u64,
+    /// 0 for a whole answer, from 1 for the items of a stream.
+    part: u32,
     path: String,
     pub(super) asked: &'a [u8],
     pub(super) body: &'a [u8],
@@ -94,7 +96,7 @@ impl<'a> Said<'a> {
     pub(super) fn of(answered: &'a Answered, ground: &Ground) -> Result<Self, NotEvidence> {
         let malformed = |what| move |error| NotEvidence::AnswerMalformed { what, error };
         let signed = SignedAnswer::decode(&answered.answer).map_err(malformed("signed answer"))?;
-        let Answer { network, branch, request, status, body, time_s, part: _ } = &signed.answer;
+        let Answer { network, branch, request, status, body, time_s, part } = &signed.answer;
         if *network != ground.network {
             return Err(NotEvidence::AnswerElsewhere("answer"));
         }
@@ -124,6 +126,7 @@ impl<'a> Said<'a> {
             branch: *branch,
             time_s: *time_s,
             min_main: line.min_main,
+            part: *part,
             path: line.path,
             asked: &answered.asked,
             body: &answered.body,
@@ -143,6 +146,11 @@ impl<'a> Said<'a> {
                 is_number.then_some(HeadersIn::Block)
             }
         }
+    }
+
+    /// Whether it is a stream's item, and not a whole answer.
+    pub(super) fn is_part(&self) -> bool {
+        self.part > 0
     }
 
     pub(super) fn is_about(&self, path: &str) -> bool {

@@ -192,6 +192,9 @@ pub enum Refuted {
     /// The answer is to a question of another sort.
     #[error("the answer is to a question that says nothing about this")]
     OtherQuestion,
+    /// A stream's item to a question that is answered whole, or a whole answer to one for a stream.
+    #[error("a part of an answer is given for a whole one, or a whole one for a part")]
+    OtherPart,
     /// The answer or the question cannot be read as what it should be.
     #[error("the {0} cannot be read")]
     Unreadable(&'static str),

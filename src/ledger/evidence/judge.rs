@@ -1,6 +1,6 @@
 //! The judgement: what the parts prove, or why they do not.
 
-use super::answer::{Bodies, GivenLinks, Said};
+use super::answer::{Bodies, GivenLinks, HeadersIn, Said};
 use super::error::{Fault, NotEvidence, Refuted, is_wrong_for_all};
 use super::ground::Ground;
 use super::{Evidence, Included, Kind, Part, Witness};
@@ -428,6 +428,9 @@ fn rollback(earlier: &SignedTip, later: &SignedTip) -> Result<Claim, Refuted> {
 
 fn forged(said: &Said<'_>, ground: &Ground, bodies: &dyn Bodies) -> Result<Claim, Refuted> {
     let place = said.headers_in(ground.chain).ok_or(Refuted::OtherQuestion)?;
+    if said.is_part() != (place == HeadersIn::Stream) {
+        return Err(Refuted::OtherPart);
+    }
     let headers = bodies.headers(place, said.body).ok_or(Refuted::Unreadable("answer"))?;
     let wrong = |(header, certificate): &(Vec<u8>, Option<Vec<u8>>)| {
         what_is_wrong(ground, header, certificate.as_deref())
@@ -479,6 +482,9 @@ impl Copies {
         };
         if !said.is_about("/v1/records/envelopes") {
             return Err(Refuted::OtherQuestion);
+        }
+        if said.is_part() {
+            return Err(Refuted::OtherPart);
         }
         if said.min_main < block.height() {
             return Err(Refuted::MayNotKnow { block: block.height(), demanded: said.min_main });
@@ -539,6 +545,9 @@ fn omission(ground: &Ground, bodies: &dyn Bodies, block: &Final, said: &Said<'_>
     }
     if !said.is_about("/v1/patients/links") {
         return Err(Refuted::OtherQuestion);
+    }
+    if said.is_part() {
+        return Err(Refuted::OtherPart);
     }
     let patient = bodies.patient(said.asked).ok_or(Refuted::Unreadable("question"))?;
     let links = bodies.links(said.body).ok_or(Refuted::Unreadable("answer"))?;
