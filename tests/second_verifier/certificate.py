@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codec import Reader, require, whole
+from codec import Reader, Refused, require, whole
 from ed25519 import verify
 
 CODE = "certificate.malformed"
@@ -19,6 +19,16 @@ def varint(reader: Reader, bits: int) -> int:
         if byte < 128:
             return number
         shift += 7
+
+
+def is_of(data: bytes, epoch: int, digest: bytes) -> bool | None:
+    """Whether a certificate says that it is of this epoch and block; nothing when it does not say it at all."""
+    reader = Reader(data, CODE)
+    try:
+        said, _view, _parent_view = (varint(reader, 64) for _ in range(3))
+        return (said, reader.take(32)) == (epoch, digest)
+    except Refused:
+        return None
 
 
 class Certificate:

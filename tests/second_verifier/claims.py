@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import envelope
 import merkle
 import tree
-from certificate import Certificate
+from certificate import is_of
 from codec import Refused, sha256, u16, whole
 from ledger import Header
 from registry import MAIN, SIDE
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Shown = dict[str, Any]
 
 
-def inclusion(file: Evidence, block: Header, transaction: Transaction) -> Shown:
-    return {"height": block.height, "transaction": transaction.id.hex()}
+def inclusion(file: Evidence, block: Header, transaction: bytes) -> Shown:
+    return {"height": block.height, "transaction": sha256(transaction).hex()}
 
 
 def fork(file: Evidence, one: Header, other: Header) -> Shown:
@@ -46,7 +46,7 @@ def rollback(file: Evidence, first: Tip, second: Tip) -> Shown:
 
 
 def forged(file: Evidence, answer: Answer) -> Shown:
-    for header, certificate in headers_of(answer, file.chain_name):
+    for header, certificate in headers_of(answer, file.chain_name):  # all of it is read before any of it is judged
         fault = _fault(file, header, certificate)
         if fault:
             return {"branch": answer.branch, "fault": fault}
@@ -59,42 +59,51 @@ def _fault(file: Evidence, encoded: bytes, certificate: bytes | None) -> str | N
         header = Header.decode(encoded)
         file.chain.check_header(header)
         if certificate is not None:
-            decoded = Certificate(certificate)
-            of_header = (decoded.epoch, decoded.payload) == (header.epoch, header.digest)
-            if not of_header or file.has_validators_of(header.epoch):
+            of_another = is_of(certificate, header.epoch, header.digest) is False
+            if of_another or file.has_validators_of(header.epoch):
                 file.check_certificate(header, certificate)
     except Refused as refused:
         return refused.code
     return None
 
 
-def altered(file: Evidence, block: Header, transaction: Transaction, answer: Answer) -> Shown:
-    storage, given = _envelope(file, block, transaction, answer)
-    if given is None:
-        raise Refuted("altered.none", "no envelope was answered")
-    shows(sha256(given) != storage.pointer, "altered.same", "the envelope is the agreed one")
-    try:
-        header = envelope.outer_form(given)
-        named = (header.content, header.object) == (envelope.RECORD, storage.record)
-        wrong = not named or header.version == storage.version
-    except Refused:
-        wrong = True
+def altered(file: Evidence, block: Header, transaction: bytes, answer: Answer) -> Shown:
+    storage, answers = _envelopes(file, block, transaction, answer)
+    given = [sealed for sealed in answers if sealed is not None]
+    shows(bool(given), "altered.none", "no envelope was answered")
+    others = [sealed for sealed in given if sha256(sealed) != storage.pointer]
+    shows(bool(others), "altered.same", "the envelope is the agreed one")
+    wrong = any(_cannot_be_another_version(sealed, storage) for sealed in others)
     shows(wrong, "altered.version", "an envelope of another version, which may be right")
     return {"height": block.height, "branch": answer.branch}
 
 
-def missing(file: Evidence, block: Header, transaction: Transaction, answer: Answer) -> Shown:
-    storage, given = _envelope(file, block, transaction, answer)
-    shows(given is None, "missing.given", "an envelope was answered")
+def _cannot_be_another_version(sealed: bytes, storage: Storage) -> bool:
+    try:
+        header = envelope.outer_form(sealed)
+    except Refused:
+        return True
+    named = (header.content, header.object) == (envelope.RECORD, storage.record)
+    return not named or header.version == storage.version
+
+
+def missing(file: Evidence, block: Header, transaction: bytes, answer: Answer) -> Shown:
+    storage, answers = _envelopes(file, block, transaction, answer)
+    shows(None in answers, "missing.given", "an envelope was answered")
     shows(answer.branch == storage.branch, "missing.branch", "the record was made at another branch")
     holders = [holder for holder, _ in storage.receipts]
     shows(answer.branch in holders, "missing.receipt", "the branch never said that it holds the envelope")
     return {"height": block.height, "branch": answer.branch}
 
 
-def _envelope(file: Evidence, block: Header, transaction: Transaction, answer: Answer) -> tuple[Storage, bytes | None]:
-    """The storage transaction's body, and what the branch answered for its record."""
-    storage = transaction.body
+def _envelopes(
+    file: Evidence, block: Header, transaction: bytes, answer: Answer
+) -> tuple[Storage, list[bytes | None]]:
+    """The storage transaction's body, and all that the branch answered for its record."""
+    try:
+        storage = Transaction.decode(transaction).body
+    except Refused:
+        storage = None
     if file.chain.chain != MAIN or not isinstance(storage, Storage):
         raise Refuted("evidence.storage", "not a storage transaction of the main chain")
     _asked_at(answer, "/v1/records/envelopes")
@@ -105,7 +114,7 @@ def _envelope(file: Evidence, block: Header, transaction: Transaction, answer: A
     known = answer.request.main_height >= block.height
     shows(known, "evidence.behind", "the branch could answer without knowing the block")
     given = [None if sealed is None else read_bytes(sealed, "envelopes") for sealed in envelopes]
-    return storage, given[records.index(storage.record)]
+    return storage, [sealed for record, sealed in zip(records, given) if record == storage.record]
 
 
 def omission(file: Evidence, block: Header, answer: Answer) -> Shown:
@@ -116,7 +125,7 @@ def omission(file: Evidence, block: Header, answer: Answer) -> Shown:
     entry = Json(links.value("patient"))
     value, proof = entry.maybe_data("value"), entry.data("proof")
     records = [read_id(id, "records") for id in links.items("records")]
-    branches = [read_branch(id, "branches") for id in links.items("branches", may_be_left_out=True)]
+    branches = [read_branch(id, "branches") for id in links.items("branches", left_out=[])]
     result = {"height": block.height, "branch": answer.branch}
     try:
         proven = tree.proves(proof, patient_key(patient), value, block.state_root, "omission.proof")
@@ -133,6 +142,7 @@ def omission(file: Evidence, block: Header, answer: Answer) -> Shown:
 
 def _asked_at(answer: Answer, path: str) -> None:
     shows(answer.request.path == path, "evidence.path", "an answer to another kind of request")
+    shows(answer.part == 0, "evidence.part", "a part of an answer for a whole one")
 
 
 PARTS = {

@@ -15,7 +15,7 @@ from registry import CHAINS, Genesis, Participant, Staff, Validators
 from rules import grant_holds
 from state import participant_key, staff_key
 from statements import ANSWERED, Answer, RequestLine, SignedAnswer, Tip
-from transaction import Transaction, decode_grant
+from transaction import decode_grant
 
 LONGEST_FILE = 64 << 20
 LONGEST_GRANT = 43_200
@@ -128,13 +128,13 @@ class Evidence:
         self.block = self._final(line)
         return self.block
 
-    def _transaction(self, line: Line) -> Transaction:
+    def _transaction(self, line: Line) -> bytes:
         line.names("transaction", "index", "inclusion")
         data, header = line.data("transaction"), self.block
         proof, leaf = line.digest_list("inclusion"), merkle.leaf_hash(data)
         included = merkle.includes(header.transaction_root, leaf, line.integer("index"), header.transactions, proof)
         require(included, "evidence.inclusion", "a transaction that is not in the block")
-        return Transaction.decode(data)
+        return data
 
     def _tip(self, line: Line) -> Tip:
         line.names("tip")
@@ -148,14 +148,15 @@ class Evidence:
         line.names("answer", "request", "asked", "body")
         data, asking, asked, body = (line.data(name) for name in ("answer", "request", "asked", "body"))
         answer, request = SignedAnswer.decode(data), RequestLine.decode(asking)
-        require(answer.network == self.network, "answer.network", "an answer of another network")
+        same = answer.network == request.network == self.network
+        require(same, "answer.network", "an answer of another network, or a request to one")
         require(answer.request == sha256(asking), "answer.request", "an answer to another request")
         require(request.body == sha256(asked), "answer.asked", "another body of the request")
         require(answer.body == sha256(body), "answer.body", "another body of the answer")
         require(answer.status == ANSWERED, "answer.status", "an answer that is a refusal")
         require(request.branch == answer.branch, "answer.branch", "a request to another branch")
         self._check_signature("wardline/1/answer", answer.branch, data)
-        return Answer(answer.branch, request, asked, body)
+        return Answer(answer.branch, answer.part, request, asked, body)
 
     def _last(self, line: Line) -> int | None:
         line.names("sha256", "seen_s", "grant", "signature")

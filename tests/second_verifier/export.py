@@ -56,7 +56,6 @@ class Export:
             "blocks": self.blocks,
             "transactions": self.transactions,
             "replayed": self.replayed,
-            "assumed": ["roles-table"] if self.replayed else [],
             "unchecked": [] if self.replayed else ["transactions", "state-roots"],
         }
 

@@ -118,7 +118,7 @@ class Follower:
         self.chain = chain
         self.validators = chain.genesis.validators(chain.chain)
         self.newest: Header | None = None
-        self.final = -1  # the newest height that has a certificate
+        self.final = -1  # the newest height that needs no certificate after it
         self.waits_for_validators = False
 
     def take(self, header: Header, certificate: bytes | None) -> None:
@@ -126,6 +126,7 @@ class Follower:
         self.chain.check_header(header)
         if self.newest is None:
             require(header.height == 0 and certificate is None, "genesis.block", "a genesis block with a certificate")
+            self.final = 0  # its digest is known
         else:
             header.check_follows(self.newest)
         self.newest = header

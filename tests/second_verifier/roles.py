@@ -1,9 +1,4 @@
-"""The table of roles, version 1.
-
-The format's pages name this table (ledger.md, section 4.1) and do not print it. What is here was found from outside:
-by the state roots of genesis blocks, and by asking `wardline verify --export` about chains that were made for it.
-So it says what the program does and cannot find the program wrong; verdicts that rest on it name it as assumed.
-"""
+"""The table of roles, version 1 (ledger.md, section 4.1)."""
 
 from __future__ import annotations
 

@@ -293,7 +293,7 @@ class Chain:
             )
             if block.handover:
                 lines.append(block.handover)
-            if height >= last and block.certificate:
+            if height >= last and (block.certificate or height == 0):
                 break
         return lines
 
@@ -334,7 +334,7 @@ def answer_line(
     asked_bytes = b"" if asked is None else json.dumps(asked).encode()
     body_bytes = body if isinstance(body, bytes) else json.dumps(body).encode()
     request = (
-        network.id
+        other.get("asked_of", network.id)
         + u16(branch)
         + id16("nonce")
         + u64(1)
@@ -345,7 +345,8 @@ def answer_line(
         + sha256(asked_bytes)
     )
     status = other.get("status", 200)
-    answer = network.id + u16(branch) + sha256(request) + u32(0) + u16(status) + sha256(body_bytes) + u64(CREATED)
+    part = other.get("part", int("/stream" in path))
+    answer = network.id + u16(branch) + sha256(request) + u32(part) + u16(status) + sha256(body_bytes) + u64(CREATED)
     answer += sign("wardline/1/answer", other.get("key", f"signing {branch}"), answer)
     parts = {"answer": answer, "request": request, "asked": asked_bytes, "body": body_bytes}
     return {name: to_base64(value) for name, value in parts.items()}

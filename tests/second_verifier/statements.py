@@ -9,6 +9,7 @@ from typing import Any
 from codec import Reader, Refused, from_base64, from_hex, whole
 
 ANSWERED = 200
+LONGEST_TARGET = 16_384
 
 
 class Refuted(Refused):
@@ -41,6 +42,7 @@ class Tip:
 
 @dataclass(frozen=True)
 class RequestLine:
+    network: bytes
     branch: int
     main_height: int
     path: str
@@ -49,10 +51,10 @@ class RequestLine:
     @staticmethod
     def decode(data: bytes) -> RequestLine:
         def read(r: Reader) -> RequestLine:
-            _network, branch, _nonce, _counter = r.take(32), r.u16(), r.take(16), r.u64()
+            network, branch, _nonce, _counter = r.take(32), r.u16(), r.take(16), r.u64()
             main_height, _side_height = r.u64(), r.u64()
-            _method, path, body = r.text(len(data)), r.text(len(data)), r.take(32)
-            return RequestLine(branch, main_height, path.split("?", 1)[0], body)
+            _method, path, body = r.text(LONGEST_TARGET), r.text(LONGEST_TARGET), r.take(32)
+            return RequestLine(network, branch, main_height, path.split("?", 1)[0], body)
 
         return whole(data, "request.malformed", read)
 
@@ -62,14 +64,15 @@ class SignedAnswer:
     network: bytes
     branch: int
     request: bytes
+    part: int
     status: int
     body: bytes
 
     @staticmethod
     def decode(data: bytes) -> SignedAnswer:
         def read(r: Reader) -> SignedAnswer:
-            network, branch, request, _part, status = r.take(32), r.u16(), r.take(32), r.u32(), r.u16()
-            answer = SignedAnswer(network, branch, request, status, r.take(32))
+            network, branch, request, part, status = r.take(32), r.u16(), r.take(32), r.u32(), r.u16()
+            answer = SignedAnswer(network, branch, request, part, status, r.take(32))
             r.u64()
             r.take(64)
             return answer
@@ -82,6 +85,7 @@ class Answer:
     """An answer with what was asked."""
 
     branch: int
+    part: int
     request: RequestLine
     asked: bytes
     body: bytes
@@ -119,10 +123,11 @@ class Json:
     def id(self, name: str) -> bytes:
         return read_id(self.value(name), name)
 
-    def items(self, name: str, may_be_left_out: bool = False) -> list[Any]:
+    def items(self, name: str, left_out: list[Any] | None = None) -> list[Any]:
+        """A list; where it may be left out, and is, what it is then."""
         value: list[Any] = self.value(name)
-        if value is None and may_be_left_out:
-            return []
+        if left_out is not None and all(other != name for other, _ in self._pairs):
+            return left_out
         shows(type(value) is list, self.CODE, f"{name} is not a list")
         return value
 
@@ -167,6 +172,7 @@ def headers_of(answer: Answer, chain: str) -> list[tuple[bytes, bytes | None]]:
         and height.isdigit()
     )
     shows(known, "evidence.path", "an answer of another chain or to another kind of request")
+    shows((answer.part > 0) == (route == "stream"), "evidence.part", "a part of an answer for a whole one, or reverse")
     body = Json.parse(answer.body)
     if route == "headers":
         items = [Json(item) for item in body.items("headers")]

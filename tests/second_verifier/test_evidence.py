@@ -62,6 +62,11 @@ class Evidence(unittest.TestCase):
             "inclusion", BUSY_MAIN.block_line(2), BUSY_MAIN.transaction_line(2, 0)
         )  # proven by the block after it
         self.refused("evidence.inclusion", "inclusion", BUSY_MAIN.block_line(2), BUSY_MAIN.transaction_line(1, 0))
+        strange = sample.Chain(NETWORK, MAIN)
+        strange.add(b"no transaction", forced=True)
+        self.holds("inclusion", strange.block_line(1), strange.transaction_line(1, 0))
+        answer = self.envelopes(None)[2]
+        self.refuted("evidence.storage", "missing", strange.block_line(1), strange.transaction_line(1, 0), answer)
         moved = {**BUSY_MAIN.transaction_line(1, 1), "index": 0}
         self.refused("evidence.inclusion", "inclusion", BUSY_MAIN.block_line(1), moved)
 
@@ -161,6 +166,12 @@ class Evidence(unittest.TestCase):
         self.refuted("forged.genuine", "forged", *steps[:2], answer(block))  # left out on purpose
         self.refuted("forged.genuine", "forged", answer(damaged))
         self.holds("forged", answer(of_another))
+        assert of_another.certificate
+        cut = sample.Block(block.header, [], of_another.certificate[:-1])  # says of which block it is
+        nothing = sample.Block(block.header, [], b"\x80")
+        self.holds("forged", answer(cut))
+        self.refuted("forged.genuine", "forged", answer(nothing))
+        self.holds("forged", *steps, answer(nothing))
 
     def test_answers_must_be_what_the_branch_signed(self) -> None:
         bad = sample.Block(BUSY_MAIN.blocks[1].header[:-1] + b"\x00", [], BUSY_MAIN.blocks[1].certificate)
@@ -172,13 +183,34 @@ class Evidence(unittest.TestCase):
         another = answer_line(NETWORK, 2, "/v1/main/headers?x", body)
         self.refused("answer.request", "forged", {**fine, "request": another["request"]})
         self.refused("answer.status", "forged", answer_line(NETWORK, 2, "/v1/main/headers", body, status=403))
+        of_others = answer_line(NETWORK, 2, "/v1/main/headers", body, asked_of=sha256(b"another network"))
+        self.refused("answer.network", "forged", of_others)
+        self.refuted("evidence.part", "forged", answer_line(NETWORK, 2, "/v1/main/headers", body, part=1))
+        item = {"block": body["headers"][0]}
+        self.refuted("evidence.part", "forged", answer_line(NETWORK, 2, "/v1/main/stream", item, part=0))
+        self.holds("forged", answer_line(NETWORK, 2, "/v1/main/stream", item, part=7))
+        unreadable = {"headers": [*body["headers"], {"header": "?", "certificate": None}]}
+        self.refuted("answer.unreadable", "forged", answer_line(NETWORK, 2, "/v1/main/headers", unreadable))
+        long = answer_line(NETWORK, 2, "/v1/main/headers?" + "x" * 16_384, body)
+        self.refused("request.malformed", "forged", long)
         self.refused("evidence.signature", "forged", answer_line(NETWORK, 2, "/v1/main/headers", body, key="signing 3"))
+
+    def test_a_record_that_is_asked_for_twice_has_two_answers(self) -> None:
+        right = to_base64(sample.envelope(sample.id16("mine")))
+        for envelopes in ([None, right], [right, None]):
+            self.holds("missing", *self.envelopes(None, record="mine", twice=True, body={"envelopes": envelopes}))
+        for envelopes in (["AA", right], [right, "AA"], [None, "AA"]):
+            self.holds("altered", *self.envelopes(None, record="mine", twice=True, body={"envelopes": envelopes}))
+        both = {"envelopes": [right, right]}
+        self.refuted("altered.same", "altered", *self.envelopes(None, record="mine", twice=True, body=both))
+        self.refuted("missing.given", "missing", *self.envelopes(None, record="mine", twice=True, body=both))
 
     def envelopes(self, given: bytes | None, branch: int = 1, record: str = "mine", **other: Any) -> list[Any]:
         chain = sample.Chain(NETWORK, MAIN)
         pointer = sha256(sample.envelope(sample.id16("mine")))
         chain.add(NETWORK.storage("mine", pointer=pointer))
-        asked = {"records": [sample.id16("other").hex(), sample.id16(record).hex()], "more": None}
+        first = record if other.pop("twice", False) else "other"
+        asked = {"records": [sample.id16(first).hex(), sample.id16(record).hex()], "more": None}
         body = {"envelopes": [None, None if given is None else to_base64(given)]}
         answer = answer_line(NETWORK, branch, ENVELOPES, other.pop("body", body), asked, **other)
         return [chain.block_line(1), chain.transaction_line(1, 0), answer]
@@ -190,6 +222,7 @@ class Evidence(unittest.TestCase):
         self.refuted("evidence.record", "missing", *self.envelopes(None, record="third"))
         self.refuted("evidence.behind", "missing", *self.envelopes(None, main_height=0))
         self.holds("missing", *self.envelopes(None, main_height=1))
+        self.refuted("evidence.part", "missing", *self.envelopes(None, part=1))
         for body in ({"envelopes": [None]}, {"envelopes": [1, None]}, {}, {"envelopes": None}):
             self.refuted("answer.unreadable", "missing", *self.envelopes(None, body=body))
         chain = BUSY_MAIN
@@ -250,6 +283,7 @@ class Evidence(unittest.TestCase):
         refuted("omission.header", header=to_base64(BUSY_SIDE.blocks[8].header))
         refuted("answer.unreadable", records=[1, 2, 3, 4])
         refuted("answer.unreadable", branches=[1, 2, 1, 65536])
+        refuted("answer.unreadable", branches=None)
         refuted("answer.unreadable", patient=None)
 
     def test_the_witness(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 import random
 import unittest
 from typing import Any, Callable
@@ -42,6 +43,7 @@ class Exports(unittest.TestCase):
             self.assertEqual((found["height"], found["transactions"], found["replayed"]), (height, transactions, True))
 
     def test_any_range_of_bodies_holds_but_is_replayed_from_the_beginning_alone(self) -> None:
+        self.assertEqual(len(BUSY_MAIN.export_lines(0, 0)), 2)
         for first in range(13):
             for last in range(first, 13):
                 found = verify(sample.export_file(BUSY_MAIN.export_lines(first, last)))
@@ -105,6 +107,21 @@ class Exports(unittest.TestCase):
         self.refused(whole.replace(b'"height": 1,', b'"height":  1,'), "export.sum")
         self.refused(whole.replace(b'"height": 1,', b'"height": 1, "height": 1,'), "export.line")
 
+    def test_json_keeps_its_own_freedom_within_a_line(self) -> None:
+        lines = [json.dumps(line) for line in BUSY_MAIN.export_lines()]
+        lines[2] = " " + lines[2].replace('"height": 1', '\t"heig\\u0068t" :1') + "\r"
+        lines[0] = json.dumps(dict(reversed(json.loads(lines[0]).items())))
+        data = "".join(line + "\n" for line in lines).encode()
+        end = {"sha256": sha256(data).hex(), "blocks": 13}
+        verify(data + json.dumps(end).encode() + b"\n")
+
+    def test_lines_have_a_longest_length_with_their_end(self) -> None:
+        whole = sample.export_file(BUSY_MAIN.export_lines()).splitlines(True)
+        for length, code in ((4 << 20, "export.sum"), ((4 << 20) + 1, "export.line-long")):
+            long = whole[1][:-1] + b" " * (length - len(whole[1])) + b"\n"
+            self.assertEqual(len(long), length)
+            self.refused(b"".join([whole[0], long, *whole[2:]]), code)
+
     def test_certificates_and_handovers_are_where_they_must_be(self) -> None:
         ends = [place for place, line in enumerate(BUSY_MAIN.export_lines()) if "epoch" in line]
         first, second = ends[0], ends[1]
@@ -116,6 +133,7 @@ class Exports(unittest.TestCase):
         self.edited(lambda lines: lines[first].update(epoch=2), "handover.unexpected")
         self.edited(lambda lines: lines[first].update(proof=lines[second]["proof"]), "handover.proof")
         self.edited(lambda lines: lines[0].update(to=11), "export.too-long")
+        self.edited(lambda lines: lines[0].update(to=0), "export.too-long")
 
     def test_too_few_signers_certify_nothing(self) -> None:
         chain = sample.Chain(NETWORK, MAIN)
