@@ -12,6 +12,7 @@ mod import;
 mod main_job;
 mod processes;
 mod pty;
+mod second_verifier;
 mod tampering;
 mod terminal;
 mod verify;
