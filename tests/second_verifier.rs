@@ -72,6 +72,7 @@ fn it_accepts_both_chains_of_a_running_group_and_nothing_that_was_changed() {
         assert!(verdict["transactions"].as_u64().unwrap() > 0);
 
         let file = fs::read_to_string(&path).unwrap();
+        evidence_of_a_transaction(demo, (chain, staff), &file, &network);
         assert!(!judge(&Digest::of(b"another network").to_string(), &path).0);
         let certified = file.lines().position(|line| line.contains("\"certificate\":\"")).unwrap();
         let full = file.lines().skip(2).position(|line| !line.contains("\"body\":\"AAAAAA\"")).unwrap() + 2;
@@ -82,5 +83,34 @@ fn it_accepts_both_chains_of_a_running_group_and_nothing_that_was_changed() {
             let (accepted, verdict) = judge(&network, &path);
             assert!(!accepted && verdict["reason"] != "export.sum", "{name} of line {line}: {verdict:#}");
         }
+    }
+}
+
+/// Evidence of the first transaction of an export: both programs take it, and neither takes a changed one.
+fn evidence_of_a_transaction(demo: &Demo, (chain, staff): (&str, &str), export: &str, network: &str) {
+    let full = export.lines().skip(2).find(|line| !line.contains("\"body\":\"AAAAAA\"")).unwrap();
+    let block: Value = serde_json::from_str(full).unwrap();
+    let body = BASE64URL_NOPAD.decode(block["body"].as_str().unwrap().as_bytes()).unwrap();
+    let length = usize::try_from(u32::from_be_bytes(body[4..8].try_into().unwrap())).unwrap();
+    let id = Digest::of(&body[8..8 + length]).to_string();
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("evidence");
+    let out = path.to_str().unwrap();
+    demo.json(staff, &["evidence", "make", "--transaction", &id, "--chain", chain, "--out", out]);
+    let (accepted, verdict) = judge(network, &path);
+    assert!(accepted, "{verdict:#}");
+    assert_eq!((&verdict["claim"], &verdict["height"]), (&"inclusion".into(), &block["height"]));
+    assert_eq!(verdict["transaction"], id);
+    let first_one = || demo.run(staff, &["evidence", "check", out, "--network", network]).status.code();
+    assert_eq!(first_one(), Some(0));
+
+    let file = fs::read_to_string(&path).unwrap();
+    let line = |name: &str| file.lines().position(|line| line.contains(&format!("\"{name}\":"))).unwrap();
+    for name in ["genesis", "headers", "certificate", "transaction"] {
+        fs::write(&path, forged(&file, line(name), name)).unwrap();
+        let (accepted, verdict) = judge(network, &path);
+        assert!(!accepted && verdict["reason"] != "evidence.sum", "{name}: {verdict:#}");
+        assert_eq!(first_one(), Some(4), "{name}");
     }
 }

@@ -123,6 +123,7 @@ struct Line {
     min_main: u64,
     target: String,
     asked: Vec<u8>,
+    part: u32,
     status: u16,
     key: String,
 }
@@ -137,6 +138,7 @@ impl Line {
             min_main: 1,
             target: target.to_owned(),
             asked: b"asked".to_vec(),
+            part: 0,
             status: 200,
             key: "signing 2".to_owned(),
         }
@@ -158,7 +160,7 @@ impl Line {
             network: self.network,
             branch: BranchId(self.branch),
             request: Digest::of(&request),
-            part: 0,
+            part: self.part,
             status: self.status,
             body: Digest::of(&body),
             time_s: NOW,

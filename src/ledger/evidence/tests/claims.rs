@@ -90,9 +90,12 @@ fn headers_are_looked_for_where_the_question_was_about_headers() {
         ("/v1/main/stream?from=2", HeadersIn::Stream),
     ] {
         let mut scene = forged();
-        scene.answer(|line| line.target = target.to_owned());
+        let part = u32::from(place == HeadersIn::Stream);
+        scene.answer(|line| (line.target, line.part) = (target.to_owned(), part));
         scene.holds();
         assert_eq!(scene.bodies.place.get(), Some(place), "{target}");
+        scene.answer(|line| (line.target, line.part) = (target.to_owned(), 1 - part));
+        assert_eq!(scene.refuted(), Refuted::OtherPart, "{target}");
     }
     for target in [
         "/v1/side/headers",
@@ -110,6 +113,26 @@ fn headers_are_looked_for_where_the_question_was_about_headers() {
         let mut scene = forged();
         scene.answer(|line| line.target = target.to_owned());
         assert_eq!(scene.refuted(), Refuted::OtherQuestion, "{target}");
+    }
+}
+
+#[test]
+fn a_part_of_an_answer_is_no_whole_one() {
+    for (mut scene, target) in [
+        (altered(), "/v1/records/envelopes"),
+        (missing(), "/v1/records/envelopes"),
+        (omission(), "/v1/patients/links"),
+    ] {
+        let branch = if scene.evidence.kind == Kind::Missing { 1 } else { 2 };
+        let mut answer = |part| {
+            scene.answer(|line| {
+                (line.branch, line.asked_branch, line.key) = (branch, branch, format!("signing {branch}"));
+                (line.target, line.part) = (target.to_owned(), part);
+            });
+            scene.verdict()
+        };
+        assert!(matches!(answer(0), Verdict::Holds(_)), "{target}");
+        assert_eq!(answer(1), Verdict::Refuted(Refuted::OtherPart), "{target}");
     }
 }
 
