@@ -7,7 +7,7 @@ from typing import Callable
 import envelope
 import roles
 import state as keys
-from codec import Reader, Refused, require, sha256, u16, u32, u64, whole
+from codec import U64, Reader, Refused, require, sha256, u16, u32, u64, whole
 from ed25519 import verify_in
 from ledger import LARGEST_TRANSACTION, Header
 from merkle import EMPTY, Frontier, grew, leaf_hash
@@ -17,8 +17,10 @@ from transaction import (
     BY_COMMITMENT,
     BY_POLICY,
     EMERGENCY,
+    MOST_NAMED,
     NAMES,
     UNABLE,
+    UNANSWERED,
     Access,
     BranchAuthor,
     ChainValidators,
@@ -32,13 +34,14 @@ from transaction import (
     Storage,
     Suites,
     Transaction,
+    Verdict,
     custody,
 )
 
 LARGEST_ENVELOPE = 34_603_008
 MOST_STAFF = 4096
 REASONS = {EMERGENCY: 4, UNABLE: 6}
-SCOPES = {Storage: 1, Access: 1, Registry: 3, Enrol: 2, Link: 2, Lookup: 2}
+SCOPES = {Storage: 1, Access: 1, Registry: 3, Enrol: 2, Link: 2, Lookup: 2, Verdict: 1}
 
 
 def apply(state: State, data: bytes, header: Header) -> None:
@@ -232,7 +235,41 @@ def _lookup(state: State, body: Lookup, author: Staff, header: Header) -> None:
     state.set(keys.lookup_key(body.id), value)
 
 
-_SESSION_KINDS: dict[type, Callable[..., None]] = {Storage: _storage, Enrol: _enrol, Link: _link, Lookup: _lookup}
+# Auditors
+
+
+def _verdict(state: State, body: Verdict, author: Staff, header: Header) -> None:
+    there = body.since <= body.height < header.height
+    require(there, "verdict.height", "a verdict on blocks that are not before its own")
+    before = state.value(keys.verdict_key(author.id), lambda r: (Verdict.read(r), r.u64(), r.u64()))
+    newer = before is None or body.height > before[0].height
+    require(newer, "verdict.not-newer", "a verdict that goes no further than the last one")
+    require(_counts_fit(body), "verdict.counts", "counts that are not those of the list")
+    for record, branch_id, _ in body.named:
+        known = state.get(keys.record_key(record)) is not None
+        require(known, "verdict.record-unknown", "a record that is not in the state")
+        branch = state.participant(branch_id)
+        require(branch is not None and branch.trusted, "verdict.branch", "a branch that keeps no records")
+    auditors = state.staff_ids(keys.VERDICTS)
+    if author.id not in auditors:
+        require(len(auditors) < MOST_STAFF, "registry.full", "too many auditors")
+        state.set_staff_ids(keys.VERDICTS, auditors + [author.id])
+    state.set(keys.verdict_key(author.id), body.raw + u64(header.time) + u64(header.height))
+
+
+def _counts_fit(body: Verdict) -> bool:
+    unheard = sum(lack == UNANSWERED for _, _, lack in body.named)
+    bad = len(body.named) - unheard
+    if body.bad + body.unheard > 2 * body.records or max(body.bad + body.unheard, 2 * body.records) >= U64:
+        return False
+    if body.bad + body.unheard <= MOST_NAMED:
+        return (bad, unheard) == (body.bad, body.unheard)
+    return len(body.named) == MOST_NAMED and bad <= body.bad and unheard <= body.unheard
+
+
+_SESSION_KINDS: dict[type, Callable[..., None]] = {
+    Storage: _storage, Enrol: _enrol, Link: _link, Lookup: _lookup, Verdict: _verdict,
+}  # fmt: skip
 
 
 # Registry

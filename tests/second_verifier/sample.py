@@ -82,6 +82,7 @@ def genesis(epoch_length: int = EPOCH_LENGTH, votes: int = 4) -> bytes:
     people = [
         staff("ward", 1, roles.WARD | roles.REGISTRAR),
         staff("ward 2", 2, roles.WARD | roles.REGISTRAR),
+        staff("auditor", 3, roles.AUDITOR),
         staff("admin-a", 1, roles.SUPERVISOR | roles.OPERATOR),
         staff("admin-b", 2, roles.SUPERVISOR | roles.OPERATOR),
     ]
@@ -135,6 +136,18 @@ class Network:
 
     def lookup(self, name: str, patient: str, reason: str = "a reason", purpose: int = 1) -> bytes:
         return self.in_session("ward", 2, 12, id16(name) + id16(patient) + bytes([purpose]) + text(reason))
+
+    def verdict(
+        self, height: int, named: Iterable[tuple[str, int, int]] = (), since: int = 0, records: int = 9,
+        bad: int | None = None, unheard: int | None = None, person: str = "auditor",
+    ) -> bytes:  # fmt: skip
+        """What an auditor says; the counts are those of the list, where no others are given."""
+        named = sorted((id16(record), branch, lack) for record, branch, lack in named)
+        heard = sum(lack != 3 for _, _, lack in named)
+        counts = heard if bad is None else bad, len(named) - heard if unheard is None else unheard
+        head = u64(since) + u64(height) + seed("digest") + u64(records) + u64(counts[0]) + u64(counts[1])
+        copies = [record + u16(branch) + bytes([lack]) for record, branch, lack in named]
+        return self.in_session(person, 1, 14, head + listed(copies))
 
     def registry(self, version: int, entry: bytes, by: Iterable[str] = ("admin-a", "admin-b")) -> bytes:
         body = self.id + b"\x03\x03" + u32(version) + entry
@@ -394,7 +407,8 @@ def busy_chains() -> tuple[Chain, Chain]:
     main.add(changes[7], changes[8])
     main.add(later=5)
     main.add(changes[9], network.storage("d", assent=b"\x03\x06", holders=(1, 3, 4)))  # of epoch 2
-    main.add(network.storage("d", version=2, holders=(1, 3, 4)))
+    said = [("a", 1, 1), ("b", 3, 3)]
+    main.add(network.storage("d", version=2, holders=(1, 3, 4)), network.verdict(9, said))
 
     side.add(network.enrol("mei"), network.enrol("ali", suite=2))
     side.add(network.link("a", "mei"), network.link("b", "mei", branch=2, person="ward 2"), certified=False)

@@ -44,6 +44,13 @@ def access_key(branch: int) -> bytes:
     return b"\x11" + u16(branch)
 
 
+VERDICTS = b"\x12"
+
+
+def verdict_key(auditor: bytes) -> bytes:
+    return b"\x13" + auditor
+
+
 def patient_key(id: bytes) -> bytes:
     return b"\x20" + id
 

@@ -38,7 +38,7 @@ class Exports(unittest.TestCase):
         self.refused(sample.export_file(lines), code)
 
     def test_chains_with_everything_hold(self) -> None:
-        for chain, height, transactions in ((BUSY_MAIN, 12, 18), (BUSY_SIDE, 9, 18)):
+        for chain, height, transactions in ((BUSY_MAIN, 12, 19), (BUSY_SIDE, 9, 18)):
             found = verify(sample.export_file(chain.export_lines()))
             self.assertEqual((found["height"], found["transactions"], found["replayed"]), (height, transactions, True))
 
@@ -210,6 +210,36 @@ class Exports(unittest.TestCase):
         right = NETWORK.receipt(2, sample.id16("a"), 1, 1, sample.seed("envelope of a"), 610)
         body = made("a")[34:].split(b"\x01" + NETWORK.id)[0].replace(right, wrong)
         self.chain_refused("storage.receipt-signature", NETWORK.in_session("ward", 1, 1, body))
+
+    def test_verdicts(self) -> None:
+        def refused(code: str, *verdicts: bytes) -> None:
+            self.chain_refused(code, NETWORK.storage("a"), *verdicts)
+
+        said, many = NETWORK.verdict, [(f"record {n}", 1, 1 + n % 3) for n in range(64)]
+        one = [("a", 2, 1)]
+        refused("verdict.height", said(2))
+        refused("verdict.height", said(0, since=1))
+        refused("verdict.not-newer", said(1, one), said(1))
+        refused("verdict.counts", said(1, one, bad=2))
+        refused("verdict.counts", said(1, one, unheard=1))
+        refused("verdict.counts", said(1, one, records=0))
+        refused("verdict.counts", said(1, one, bad=65))
+        refused("verdict.counts", said(1, one, records=2**63))
+        refused("verdict.counts", said(1, many, bad=41, unheard=24))
+        refused("verdict.counts", said(1, many, records=99, bad=44, unheard=20))
+        refused("verdict.record-unknown", said(1, many, records=99, bad=44, unheard=21))
+        refused("verdict.record-unknown", said(1, [("b", 2, 1)]))
+        refused("verdict.branch", said(1, [("a", 5, 1)]))
+        refused("verdict.branch", said(1, [("a", 9, 3)]))
+        refused("author.not-allowed", said(1, person="ward"))
+        refused("transaction.malformed", said(1, one + one))
+        refused("transaction.malformed", said(1, [("a", 2, 4)]))
+        self.chain_refused("transaction.chain", said(0), chain=SIDE)
+        chain = sample.Chain(NETWORK, MAIN)
+        chain.add(NETWORK.storage("a"))
+        chain.add(said(1, one))
+        chain.add(said(2, since=2))
+        verify(sample.export_file(chain.export_lines()))
 
     def test_access(self) -> None:
         log = [bytes([number]) for number in range(9)]

@@ -9,9 +9,14 @@ from codec import Reader, sha256, whole
 from registry import Participant, Policy, Staff
 
 CODE = "transaction.malformed"
-STORAGE, REGISTRY, ACCESS, ENROL, LINK, LOOKUP = 1, 3, 4, 6, 10, 12
-NAMES = {STORAGE: "storage", REGISTRY: "registry", ACCESS: "access", ENROL: "enrol", LINK: "link", LOOKUP: "lookup"}
+STORAGE, REGISTRY, ACCESS, ENROL, LINK, LOOKUP, VERDICT = 1, 3, 4, 6, 10, 12, 14
+NAMES = {
+    STORAGE: "storage", REGISTRY: "registry", ACCESS: "access", ENROL: "enrol", LINK: "link", LOOKUP: "lookup",
+    VERDICT: "verdict",
+}  # fmt: skip
 SESSION_AUTHOR, BRANCH_AUTHOR, STAFF_AUTHOR = 1, 2, 3
+MISSING, ALTERED, UNANSWERED = 1, 2, 3
+MOST_NAMED = 64
 BY_COMMITMENT, EMERGENCY, UNABLE, BY_POLICY = 1, 2, 3, 4
 
 
@@ -160,10 +165,28 @@ class Lookup:
         return Lookup(r.take(16), r.take(16), r.code_of(6, "purpose"), r.text(200))
 
 
-Body = Union[Storage, Registry, Access, Enrol, Link, Lookup]
+@dataclass(frozen=True)
+class Verdict:
+    raw: bytes
+    since: int
+    height: int
+    records: int
+    bad: int
+    unheard: int
+    named: list[tuple[bytes, int, int]]  # record id, branch id, what is wrong
+
+    @staticmethod
+    def read(r: Reader) -> Verdict:
+        start, since, height, _digest = r.at, r.u64(), r.u64(), r.take(32)
+        records, bad, unheard = r.u64(), r.u64(), r.u64()
+        named = r.ordered(MOST_NAMED, lambda: (r.take(16), r.u16(), r.code_of(3, "lack")), key=lambda one: one[:2])
+        return Verdict(r.data[start : r.at], since, height, records, bad, unheard, named)
+
+
+Body = Union[Storage, Registry, Access, Enrol, Link, Lookup, Verdict]
 _BODIES: dict[int, Callable[[Reader], Body]] = {
     STORAGE: Storage.read, REGISTRY: Registry.read, ACCESS: Access.read,
-    ENROL: Enrol.read, LINK: Link.read, LOOKUP: Lookup.read,
+    ENROL: Enrol.read, LINK: Link.read, LOOKUP: Lookup.read, VERDICT: Verdict.read,
 }  # fmt: skip
 
 
