@@ -19,8 +19,10 @@ fn can_run() -> bool {
 /// Its judgement of a file: whether it accepts it, and all that it says.
 fn judge(network: &str, path: &Path) -> (bool, Value) {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/second_verifier/verify.py");
-    let output =
-        Command::new("python3").arg(program).arg(path).args(["--network", network]).output().unwrap();
+    let mut command = Command::new("python3");
+    // `-B`: it leaves nothing beside its own files.
+    command.arg("-B").arg(program).arg(path).args(["--network", network]);
+    let output = command.output().unwrap();
     let verdict: Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
     let accepted = verdict["accepted"].as_bool().unwrap();
