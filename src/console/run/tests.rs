@@ -46,6 +46,7 @@ fn start() -> Start {
         network: genesis.network(),
         genesis: "genesis".into(),
         state: "state".into(),
+        memory: None,
         urls: Default::default(),
         deadline_ms: 1_000,
     };
