@@ -258,7 +258,7 @@ fn ended(end: EndLine, before: &[u8]) -> Result<Option<Witness>, Fault> {
 
 /// The headers in an answer, whatever it is to: what whoever makes evidence has to find validators for.
 pub fn headers_in(answered: &Answered) -> Vec<Vec<u8>> {
-    let places = [HeadersIn::Headers, HeadersIn::Stream, HeadersIn::Block];
+    let places = [HeadersIn::Headers, HeadersIn::Block, HeadersIn::Stream];
     let found = places.into_iter().find_map(|place| Json.headers(place, &answered.body));
     found.unwrap_or_default().into_iter().map(|(header, _)| header).collect()
 }
@@ -448,3 +448,6 @@ impl Bodies for Json {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,7 +117,9 @@ fn word(table: &Table, branch: u16, voice: &Voice, chain: Chain, head: &Head, no
     }
     if holds == Some(false) {
         let detail = format!("another {chain}-chain block at height {height} than the certified one");
-        return (BranchWord::Conflict, Some(detail), None);
+        // One certified block too many, or only its own word for it.
+        let word = if voice.forked { BranchWord::Forked } else { BranchWord::Conflict };
+        return (word, Some(detail), None);
     }
     if let Some(trouble) = &voice.trouble {
         return (BranchWord::Invalid, Some(trouble.clone()), None);
