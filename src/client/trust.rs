@@ -91,7 +91,12 @@ impl Trust {
             Checkpoint::genesis(genesis, chain).map_err(|error| TrustError::Genesis(error.to_string()))?;
 
         let found = kept.load(&start)?;
-        let before = match remembered.as_ref().map(|place| place.load(&start)).transpose()? {
+        let before = match remembered
+            .as_ref()
+            .filter(|place| !place.is_same_as(&kept))
+            .map(|place| place.load(&start))
+            .transpose()?
+        {
             Some(Found::Head(before)) => Some(before),
             _ => None,
         };

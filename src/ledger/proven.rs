@@ -7,7 +7,7 @@
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::header::HEADER_LEN;
 use crate::id::{Chain, NetworkId};
-use crate::light::{Checkpoint, Invalid, check_all};
+use crate::light::{Checkpoint, Invalid, Job, check_all};
 use crate::path::{MAX_CERTIFICATE, Step, TrustPath};
 
 /// Most changes of validators that are kept.
@@ -49,6 +49,18 @@ impl ProvenHead {
     /// # Errors
     /// The first thing that does not hold.
     pub fn prove(&self, start: &Checkpoint) -> Result<(Checkpoint, TrustPath), Unproven> {
+        self.prove_by(start, check_all)
+    }
+
+    /// The same with `check`, which may spread the certificates over threads, and says whether every one of them holds.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn prove_by(
+        &self,
+        start: &Checkpoint,
+        check: impl FnOnce(&[Job]) -> Result<(), Invalid>,
+    ) -> Result<(Checkpoint, TrustPath), Unproven> {
         if self.network != start.network || self.chain != start.chain {
             return Err(Unproven::Other);
         }
@@ -67,7 +79,7 @@ impl ProvenHead {
             }
             None => (start.header.clone(), start.digest),
         };
-        check_all(&jobs)?;
+        check(&jobs)?;
         let checkpoint = Checkpoint { header, digest, ..start.clone() };
         let next = checkpoint.next_epoch();
         if let Some(above) = path.newest_change().filter(|epoch| *epoch > next) {

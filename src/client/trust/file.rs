@@ -3,7 +3,10 @@
 //! The format is in `docs/format/trust.md`. It must not know what the file is kept for.
 
 use super::TrustError;
-use crate::error::clean;
+use crate::{
+    cores::{check, cores},
+    error::clean,
+};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
@@ -60,11 +63,18 @@ impl Place {
             None => return Ok(Found::Nothing),
         };
         let path = || self.path.display().to_string();
-        let (checkpoint, steps) = head.prove(start).map_err(|error| match error {
-            Unproven::Other => TrustError::OtherNetwork { path: path() },
-            Unproven::Invalid(error) => TrustError::Unproven { path: path(), why: error.to_string() },
-        })?;
+        let (checkpoint, steps) =
+            head.prove_by(start, |jobs| check(jobs, cores())).map_err(|error| match error {
+                Unproven::Other => TrustError::OtherNetwork { path: path() },
+                Unproven::Invalid(error) => TrustError::Unproven { path: path(), why: error.to_string() },
+            })?;
         Ok(Found::Head(Box::new(Proved { head, checkpoint, path: steps })))
+    }
+
+    /// Whether both files are there and have the same bytes: what proves one of them proves the other.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let bytes = |place: &Self| fs::read(&place.path).ok();
+        bytes(self).is_some_and(|own| Some(own) == bytes(other))
     }
 
     /// Replaces the file, unless it has a head at this height or above that proves itself (another process').
