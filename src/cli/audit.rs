@@ -24,13 +24,13 @@ pub struct Options {
     /// Fetch the copies of all records again, not only of those after your last verdict
     #[arg(long)]
     all: bool,
-    /// Go on: a new verdict when new records came or something changed, until SIGTERM
+    /// Go on until SIGTERM: a new verdict when new records came or something changed, and no word otherwise
     #[arg(long)]
     watch: bool,
     /// Seconds between two rounds of --watch
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     every: u64,
-    /// Print JSON, one document for each round
+    /// Print JSON, one document for each round, news or not
     #[arg(long)]
     json: bool,
 }
@@ -84,7 +84,7 @@ async fn round(
     let done = tokio::join!(work, Figure::new().follow(heard)).0?;
     if options.json {
         output::json(&document(group, &done))?;
-    } else {
+    } else if !quiet || done.settled.is_some() {
         text(group, &done)?;
     }
     Ok(done.verdict())
