@@ -6,7 +6,9 @@ use super::{
     vice::Vice,
     world::INSTITUTE,
 };
-use crate::{BranchChain, Clock as _, Depth, Group, Standing, Verdict, Verification, VerifyRequest};
+use crate::{
+    AlarmKind, BranchChain, Clock as _, Depth, Group, Standing, Verdict, Verification, VerifyRequest,
+};
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::atomic::Ordering};
 use wardline_crypto::Digest;
 use wardline_ledger::{BranchId, Canonical, Chain};
@@ -172,7 +174,7 @@ async fn what_a_role_may_read_of_a_chain_is_kept_apart() {
     assert_eq!(fs::read(kept(&net, "main.replay")).unwrap(), before);
 }
 
-fn of<'a>(all: &'a Verification, chain: Chain, branch: u16) -> &'a BranchChain {
+fn of(all: &Verification, chain: Chain, branch: u16) -> &BranchChain {
     let name = format!("Branch {branch}");
     all.each.iter().find(|one| one.chain == chain && one.branch == name).unwrap()
 }
@@ -195,6 +197,7 @@ async fn every_branchs_own_blocks_are_compared_and_the_bad_one_is_named() {
         assert_eq!(of(&all, Chain::Side, 4).bodies, RECORDS + 1);
         assert!(matches!(of(&all, Chain::Side, INSTITUTE).standing, Standing::NotAllowed(_)));
     }
+    let mut forgeries = false;
     for (vice, height, says) in [
         (Vice::AltersBodies, 1, "its body is not the one"),
         (Vice::SwapsBodies, 1, "its body is not the one"),
@@ -205,7 +208,12 @@ async fn every_branchs_own_blocks_are_compared_and_the_bad_one_is_named() {
         (Vice::LeavesOutBlock, 2, "the verified one is"),
     ] {
         net.turn(3, vice);
-        let all = verify(&net, &net.group(), EACH).await;
+        let group = net.group();
+        let all = verify(&net, &group, EACH).await;
+        let forged = group.alarms().iter().any(|alarm| alarm.kind == AlarmKind::Forged);
+        // A bad certificate is signed by the branch; nothing signed says that a body is kept wrong.
+        forgeries |= vice == Vice::AltersCertificates;
+        assert_eq!(forged, forgeries, "{vice:?}: {:#?}", group.alarms());
         assert_eq!(all.verdict(), Verdict::Wrong, "{vice:?}");
         let one = of(&all, Chain::Main, 3);
         assert_eq!(one.verdict(), Verdict::Wrong, "{vice:?}: {one:#?}");

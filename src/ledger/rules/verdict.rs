@@ -69,12 +69,12 @@ fn count(n: usize) -> u64 {
 }
 
 /// The list of everybody who gave a verdict, when the auditor is new in it.
-fn listed(view: &dyn StateView, auditor: StaffId) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, Refusal> {
+fn listed(view: &dyn StateView, auditor: StaffId) -> Result<Changes, Refusal> {
     let StaffList(mut ids) = state::read(view, Key::Verdicts)?.unwrap_or_default();
-    let Err(place) = ids.binary_search(&auditor) else { return Ok(None) };
+    let Err(place) = ids.binary_search(&auditor) else { return Ok(Changes::new()) };
     if ids.len() >= MAX_STAFF {
         return Err(Refusal::ListFull);
     }
     ids.insert(place, auditor);
-    Ok(Some((Key::Verdicts.bytes(), Some(StaffList(ids).encode()))))
+    Ok(Changes::from([(Key::Verdicts.bytes(), Some(StaffList(ids).encode()))]))
 }
