@@ -8,6 +8,7 @@ mod audit;
 mod bad_input;
 mod demo;
 mod files;
+mod forged;
 mod import;
 mod main_job;
 mod processes;

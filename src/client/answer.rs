@@ -50,18 +50,24 @@ impl Asked {
         part: u32,
         body: Vec<u8>,
     ) -> Result<SignedBody, BranchError> {
-        let unsigned = || BranchError::Malformed("without its signature over the answer".to_owned());
+        let malformed = |what: &str| BranchError::Malformed(what.to_owned());
+        let unsigned = || malformed("without its signature over the answer");
         let bytes: Base64 = signature.parse().map_err(|_| unsigned())?;
         let answer = SignedAnswer::decode(&bytes.0).map_err(|_| unsigned())?;
         let said = &answer.answer;
-        let of_this = said.network == self.network
-            && said.branch == self.branch
-            && said.request == Digest::of(&self.line)
-            && said.part == part
-            && said.status == 200
-            && said.body == Digest::of(&body);
-        if !of_this || !answer.verify(&self.key) {
-            return Err(unsigned());
+        let other = [
+            (said.network == self.network, "with a signature for another network"),
+            (said.branch == self.branch, "with a signature of another branch"),
+            (said.request == Digest::of(&self.line), "with a signature for another request"),
+            (said.part == part, "with a signature over another part"),
+            (said.status == 200, "with a signature over another status"),
+            (said.body == Digest::of(&body), "with a signature over another body"),
+        ];
+        if let Some((_, what)) = other.into_iter().find(|(same, _)| !same) {
+            return Err(malformed(what));
+        }
+        if !answer.verify(&self.key) {
+            return Err(malformed("with a signature that does not hold"));
         }
         Ok(SignedBody { request: self.line.clone(), asked: self.body.to_vec(), body, answer })
     }

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 use wardline_crypto::Digest;
-use wardline_ledger::{Canonical, Chain, Header, Invalid, StateProof, ends_epoch};
+use wardline_ledger::{Canonical, Chain, DecodeError, Header, Invalid, StateProof, ends_epoch};
 use wardline_wire::{CertifiedHeader, HEADERS_PER_REPLY_MAX, Handover, Headers, RouteId};
 
 /// How long to wait for the certificate of a block that was just made.
@@ -361,10 +361,16 @@ pub(crate) fn handed_over(
     branch: &Branch,
     handovers: Vec<Handover>,
 ) -> Result<BTreeMap<u64, (Vec<u8>, StateProof)>, ClientError> {
-    let read = |one: Handover| {
-        let proof =
-            StateProof::from_bytes(&one.proof.0).map_err(|error| branch.unverified(error.to_string()))?;
-        Ok((one.epoch, (one.set.0, proof)))
-    };
-    handovers.into_iter().map(read).collect()
+    let mut sets = BTreeMap::new();
+    for one in handovers {
+        let epoch = one.epoch;
+        let unproven = |error: DecodeError| {
+            branch.unverified(Invalid::ValidatorsUnproven { epoch, error: error.into() }.to_string())
+        };
+        let proof = StateProof::from_bytes(&one.proof.0).map_err(unproven)?;
+        if sets.insert(epoch, (one.set.0, proof)).is_some() {
+            return Err(branch.unverified(format!("the validators of epoch `{epoch}` are handed over twice")));
+        }
+    }
+    Ok(sets)
 }

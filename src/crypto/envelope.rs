@@ -5,6 +5,7 @@
 //! the last are authenticated with every segment, so that nothing can be cut, moved or relabelled.
 
 use subtle::ConstantTimeEq;
+use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -122,7 +123,7 @@ pub(crate) fn seal_padded(
 /// # Errors
 /// [`OpenError`] for whatever reason.
 pub fn open(key: &DataKey, sealed: &[u8]) -> Result<(Header, SecretBytes), OpenError> {
-    let frame = Frame::parse(sealed).ok_or(OpenError)?;
+    let frame = Frame::parse(sealed).map_err(|_| OpenError)?;
     let expected = commitment(key, &frame.salt, &frame.header);
     if !bool::from(expected.expose().ct_eq(&frame.commitment)) {
         return Err(OpenError);
@@ -153,15 +154,47 @@ pub fn open(key: &DataKey, sealed: &[u8]) -> Result<(Header, SecretBytes), OpenE
     Ok((frame.header, plain))
 }
 
+/// Why bytes are not one envelope's frame. It is told without any key, from what anybody can read and write, so it
+/// tells nothing about what is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum FrameError {
+    /// Shorter than a header.
+    #[error("the envelope ends within its header")]
+    Short,
+    /// The first bytes are not an envelope's.
+    #[error("it does not begin as an envelope")]
+    Magic,
+    /// No layout of this build.
+    #[error("`{0}` is no layout of an envelope")]
+    Layout(u8),
+    /// No such suite.
+    #[error("`{0}` is no suite")]
+    Suite(u8),
+    /// No such content.
+    #[error("`{0}` is no content of an envelope")]
+    Content(u8),
+    /// No padded length that there is.
+    #[error("nothing is padded to `{0}` bytes")]
+    Bucket(u32),
+    /// Another length than the header leads to.
+    #[error("the envelope has `{found}` bytes, its header leads to `{expected}`")]
+    Length {
+        /// Bytes there.
+        found: usize,
+        /// Bytes of this suite and padded length.
+        expected: usize,
+    },
+}
+
 /// What an envelope says of itself, if it is framed as one.
 ///
 /// This is NOT authenticated: anyone can write any header. Use it to route and to refuse, never
 /// to trust.
 ///
 /// # Errors
-/// [`OpenError`] when the bytes are not exactly one envelope's frame.
-pub fn peek(sealed: &[u8]) -> Result<Header, OpenError> {
-    Frame::parse(sealed).map(|frame| frame.header).ok_or(OpenError)
+/// When the bytes are not exactly one envelope's frame.
+pub fn peek(sealed: &[u8]) -> Result<Header, FrameError> {
+    Frame::parse(sealed).map(|frame| frame.header)
 }
 
 /// An envelope taken apart, nothing of it authenticated yet.
@@ -175,24 +208,36 @@ struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// `None` unless magic, codes, bucket and the exact length fit.
-    fn parse(sealed: &'a [u8]) -> Option<Self> {
-        let (bytes, body) = sealed.split_first_chunk::<HEADER_LEN>()?;
+    /// Magic, codes, bucket and the exact length must fit.
+    fn parse(sealed: &'a [u8]) -> Result<Self, FrameError> {
+        let short = FrameError::Short;
+        let (bytes, body) = sealed.split_first_chunk::<HEADER_LEN>().ok_or(short)?;
         let mut reader = Reader::new(bytes);
-        if reader.array()? != MAGIC {
-            return None;
+        let [name @ .., layout] = MAGIC;
+        if reader.array().ok_or(short)? != name {
+            return Err(FrameError::Magic);
         }
+        match reader.u8().ok_or(short)? {
+            found if found == layout => {}
+            found => return Err(FrameError::Layout(found)),
+        }
+        let (suite, content) = (reader.u8().ok_or(short)?, reader.u8().ok_or(short)?);
         let header = Header {
-            suite: Suite::from_code(reader.u8()?)?,
-            content: Content::from_code(reader.u8()?)?,
-            object: reader.array()?,
-            version: reader.u32()?,
+            suite: Suite::from_code(suite).ok_or(FrameError::Suite(suite))?,
+            content: Content::from_code(content).ok_or(FrameError::Content(content))?,
+            object: reader.array().ok_or(short)?,
+            version: reader.u32().ok_or(short)?,
         };
-        let (salt, commitment) = (reader.array()?, reader.array()?);
-        let padded = usize::try_from(reader.u32()?).ok()?;
-        reader.finish()?;
-        let fits = is_bucket(padded) && sealed.len() == sealed_length(header.suite, padded);
-        fits.then_some(Self { bytes: *bytes, header, salt, commitment, padded, body })
+        let (salt, commitment) = (reader.array().ok_or(short)?, reader.array().ok_or(short)?);
+        let bucket = reader.u32().ok_or(short)?;
+        reader.finish().ok_or(short)?;
+        let padded =
+            usize::try_from(bucket).ok().filter(|n| is_bucket(*n)).ok_or(FrameError::Bucket(bucket))?;
+        let (found, expected) = (sealed.len(), sealed_length(header.suite, padded));
+        if found != expected {
+            return Err(FrameError::Length { found, expected });
+        }
+        Ok(Self { bytes: *bytes, header, salt, commitment, padded, body })
     }
 }
 

@@ -44,7 +44,7 @@ pub use agreement::{AgreementKey, AgreementPublic};
 pub use data_key::DataKey;
 pub use digest::{Digest, Hasher};
 pub use entropy::{Entropy, OsEntropy, SeededEntropy, array};
-pub use envelope::{Content, HEADER_LEN, Header, MAX_ENVELOPE, MAX_PLAIN, open, peek, seal};
+pub use envelope::{Content, FrameError, HEADER_LEN, Header, MAX_ENVELOPE, MAX_PLAIN, open, peek, seal};
 pub use error::{KeyError, OpenError, SealError};
 pub use hex::HexError;
 pub use hpke::{open_from, seal_to};

@@ -73,17 +73,50 @@ pub fn inclusion_proof(leaves: &[Digest], index: usize) -> Vec<Digest> {
     proof
 }
 
+/// Why a proof of inclusion proves nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InclusionError {
+    /// The tree has no such place.
+    #[error("place `{index}` is not in a tree of `{size}`")]
+    Outside {
+        /// The place.
+        index: u64,
+        /// Entries of the tree.
+        size: u64,
+    },
+    /// It has another number of hashes than the way from this place to the root has.
+    #[error("the proof is too {0}")]
+    Length(&'static str),
+    /// It leads elsewhere.
+    #[error("the proof does not lead to this root")]
+    Root,
+}
+
 /// Whether `proof` shows that `leaf` (a leaf hash) is at `index` in the tree of `size` entries
 /// with this root.
 #[must_use]
 pub fn verify_inclusion(leaf: &Digest, index: u64, size: u64, proof: &[Digest], root: &Digest) -> bool {
+    check_inclusion(leaf, index, size, proof, root).is_ok()
+}
+
+/// The same, and why not.
+///
+/// # Errors
+/// When the proof does not show it.
+pub fn check_inclusion(
+    leaf: &Digest,
+    index: u64,
+    size: u64,
+    proof: &[Digest],
+    root: &Digest,
+) -> Result<(), InclusionError> {
     if index >= size {
-        return false;
+        return Err(InclusionError::Outside { index, size });
     }
     let (mut node, mut last, mut hash) = (index, size - 1, *leaf);
     for sibling in proof {
         if last == 0 {
-            return false;
+            return Err(InclusionError::Length("long"));
         }
         if node & 1 == 1 || node == last {
             hash = node_hash(sibling, &hash);
@@ -97,7 +130,11 @@ pub fn verify_inclusion(leaf: &Digest, index: u64, size: u64, proof: &[Digest], 
         node >>= 1;
         last >>= 1;
     }
-    last == 0 && hash == *root
+    match (last, hash == *root) {
+        (0, true) => Ok(()),
+        (0, false) => Err(InclusionError::Root),
+        _ => Err(InclusionError::Length("short")),
+    }
 }
 
 /// The proof that the tree of the first `old` leaf hashes is a beginning of the tree of all.

@@ -130,14 +130,46 @@ pub fn transaction_root(transactions: &[Vec<u8>]) -> Digest {
     merkle::root_of(transactions.iter().map(Vec::as_slice))
 }
 
+/// Why a body is not the one that a header commits to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// It is no body.
+    #[error("{0}")]
+    Malformed(#[from] DecodeError),
+    /// It has more transactions than the header says, or fewer.
+    #[error("it has `{found}` transactions, the header names `{expected}`")]
+    Count {
+        /// Transactions in the body.
+        found: usize,
+        /// The header's number.
+        expected: u32,
+    },
+    /// Its transactions are others, or in another order.
+    #[error("its transactions do not lead to the header's transaction root")]
+    Root,
+}
+
+/// The transactions of the body that a header commits to, not yet decoded.
+///
+/// # Errors
+/// When it is another body.
+pub fn committed_body(header: &Header, body: &[u8]) -> Result<Vec<Vec<u8>>, BodyError> {
+    let transactions = decode_body(body)?;
+    if u32::try_from(transactions.len()) != Ok(header.transactions) {
+        return Err(BodyError::Count { found: transactions.len(), expected: header.transactions });
+    }
+    if transaction_root(&transactions) != header.transaction_root {
+        return Err(BodyError::Root);
+    }
+    Ok(transactions)
+}
+
 /// Height and parent when the body is the one that the header commits to; nothing otherwise.
 ///
 /// The engine's codec asks this for every block it decodes, so that no peer can hand over another body under a
 /// certified header.
 pub fn body_matches(header: &[u8], body: &[u8]) -> Option<(u64, [u8; 32])> {
     let header = Header::decode(header).ok()?;
-    let transactions = decode_body(body).ok()?;
-    let bound = u32::try_from(transactions.len()).ok()? == header.transactions
-        && transaction_root(&transactions) == header.transaction_root;
-    bound.then(|| (header.height, *header.parent.bytes()))
+    committed_body(&header, body).ok()?;
+    Some((header.height, *header.parent.bytes()))
 }

@@ -47,8 +47,8 @@ pub use codec::{Canonical, DecodeError, Reader, Writer};
 pub use genesis::{Genesis, GenesisBlock, GenesisError, namespace};
 pub use grant::{Grant, GrantError};
 pub use header::{
-    HEADER_LEN, HEADER_VERSION, Header, MAX_BODY, MAX_TRANSACTION, MAX_TRANSACTIONS, body_matches,
-    decode_body, encode_body, ends_epoch, epoch_of, transaction_root,
+    BodyError, HEADER_LEN, HEADER_VERSION, Header, MAX_BODY, MAX_TRANSACTION, MAX_TRANSACTIONS, body_matches,
+    committed_body, decode_body, encode_body, ends_epoch, epoch_of, transaction_root,
 };
 pub use id::{BadId, BranchId, Chain, LookupId, NetworkId, PatientId, RecordId, StaffId, TxId};
 pub use light::{Advanced, Certificates, Checkpoint, Given, Invalid, Job, VerifiedHeader};
@@ -63,8 +63,8 @@ pub use replay::{Replay, ResumeError};
 pub use rules::{BlockContext, Refusal, Selection};
 pub use spoken::{StateWord, state_word};
 pub use state::{
-    AccessEntry, Changes, Key, LinkEntry, LookupEntry, PatientEntry, RecordEntry, StateUnavailable,
-    StateView, ValidatorSet, VerdictEntry, link_leaf,
+    AccessEntry, Changes, CopyError, Key, LinkEntry, LookupEntry, PatientEntry, RecordEntry,
+    StateUnavailable, StateView, ValidatorSet, VerdictEntry, check_copy, link_leaf,
 };
 pub use tip::SignedTip;
 pub use transaction::{Approval, Author, Body, MAX_APPROVALS, Scope, Transaction};

@@ -272,6 +272,36 @@ value! {
     }
 }
 
+/// Why an envelope is not the one that the chain names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CopyError {
+    /// It has another length.
+    #[error("{found} bytes instead of {expected}")]
+    Size {
+        /// Bytes there.
+        found: usize,
+        /// Bytes on the chain.
+        expected: u32,
+    },
+    /// It is another one of the same length.
+    #[error("its SHA-256 is not the chain's pointer")]
+    Pointer,
+}
+
+/// Checks that an envelope is the one with this pointer and size.
+///
+/// # Errors
+/// When it is another one.
+pub fn check_copy(envelope: &[u8], pointer: &Digest, size: u32) -> Result<(), CopyError> {
+    if u32::try_from(envelope.len()) != Ok(size) {
+        return Err(CopyError::Size { found: envelope.len(), expected: size });
+    }
+    if Digest::of(envelope) != *pointer {
+        return Err(CopyError::Pointer);
+    }
+    Ok(())
+}
+
 value! {
     /// The newest root of a branch's audit log.
     AccessEntry {

@@ -162,8 +162,20 @@ pub enum ProofError {
     /// The bytes are no proof.
     #[error(transparent)]
     Malformed(#[from] DecodeError),
-    /// It proves something else.
-    #[error("the proof does not lead from this key and value to this state root")]
+    /// It is about another key.
+    #[error("the proof is of another key")]
+    OtherKey,
+    /// It is about another value of the key.
+    #[error("the proof is of another value")]
+    OtherValue,
+    /// It shows that the key is absent.
+    #[error("the proof says that there is no such value")]
+    Absent,
+    /// It shows that the key is there.
+    #[error("the proof says that there is such a value")]
+    Present,
+    /// It is of another state.
+    #[error("the proof does not lead to this state root")]
     Refuted,
 }
 
@@ -190,9 +202,27 @@ impl StateProof {
     /// # Errors
     /// When the proof proves anything else.
     pub fn verify(&self, root: &Digest, key: &[u8], value: Option<&[u8]>) -> Result<(), ProofError> {
+        self.is_about(key, value)?;
         let proof: SparseMerkleProof<Sha256> =
             borsh::from_slice(&to_borsh(&self.0)?).map_err(|_| ProofError::Refuted)?;
         proof.verify(RootHash(*root.bytes()), key_hash(key), value).map_err(|_| ProofError::Refuted)
+    }
+
+    /// Whether the leaf is the one to be proven: checked again with the root, told apart here for people.
+    fn is_about(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), ProofError> {
+        let mut r = Reader::new(&self.0);
+        let leaf = r.bool("leaf")?.then(|| r.take(64, "leaf")).transpose()?;
+        let same = leaf.is_some_and(|leaf| leaf.starts_with(Digest::of(key).as_ref()));
+        match (leaf, value) {
+            (Some(_), None) if same => Err(ProofError::Present),
+            (_, None) => Ok(()),
+            (None, Some(_)) => Err(ProofError::Absent),
+            (Some(_), Some(_)) if !same => Err(ProofError::OtherKey),
+            (Some(leaf), Some(value)) if !leaf.ends_with(Digest::of(value).as_ref()) => {
+                Err(ProofError::OtherValue)
+            }
+            (Some(_), Some(_)) => Ok(()),
+        }
     }
 
     fn of(proof: &SparseMerkleProof<Sha256>) -> Result<Self, TreeError> {

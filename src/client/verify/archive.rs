@@ -5,7 +5,7 @@
 
 use super::{
     ChainReport, Fault, Unheard, VerifyProgress,
-    chain::{Certified, ChainCheck, Depth, Wrong, place},
+    chain::{Certified, ChainCheck, Depth, place},
     source::{Claim, Source, Walk, walk},
 };
 use crate::{
@@ -21,7 +21,7 @@ use std::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 use wardline_crypto::{Digest, Hasher};
-use wardline_ledger::{Canonical, Chain, Genesis, Header, StateProof, ends_epoch, light};
+use wardline_ledger::{Canonical, Chain, DecodeError, Genesis, Header, Invalid, StateProof, ends_epoch};
 use wardline_policy::Operation;
 use wardline_wire::{Base64, text};
 
@@ -51,12 +51,44 @@ struct Head {
 }
 
 /// Every other line.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
 enum Line {
     Block(BlockLine),
     Handover(HandoverLine),
     End(EndLine),
+}
+
+impl Line {
+    /// By the name that only one of the three has, to say what is wrong with it.
+    fn read(line: &[u8]) -> Result<Self, String> {
+        let names = |name: &[u8]| line.windows(name.len()).any(|part| part == name);
+        if names(b"\"height\"") {
+            read(line, "a block's line").map(Self::Block)
+        } else if names(b"\"epoch\"") {
+            read(line, "a handover's line").map(Self::Handover)
+        } else if names(b"\"blocks\"") {
+            read(line, "the last line").map(Self::End)
+        } else {
+            // Its names may be spelled with escapes.
+            let block = || read(line, "").map(Self::Block);
+            let handover = |_| read(line, "").map(Self::Handover);
+            let end = |_| read(line, "").map(Self::End);
+            let none = |_: String| "a line is neither a block, nor a handover, nor the end".to_owned();
+            block().or_else(handover).or_else(end).map_err(none)
+        }
+    }
+}
+
+/// A line's value, spelled as an object: a list of its values in their order would be read too.
+fn read<T: DeserializeOwned>(line: &[u8], what: &str) -> Result<T, String> {
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return Err(format!("{what} is no object"));
+    }
+    serde_json::from_slice(line).map_err(|error| {
+        // It always is line 1 for the parser, which sees no other.
+        let why = error.to_string();
+        let why = why.split(" at line ").next().unwrap_or_default();
+        format!("{what} cannot be read: {}", clean(why))
+    })
 }
 
 #[derive(Serialize, Deserialize)]
@@ -89,11 +121,6 @@ struct EndLine {
 /// `null` or a value, and never left out.
 fn there<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer)
-}
-
-/// A line's value, spelled as an object: a list of its values in their order would be read too.
-fn object<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
-    if line.trim_ascii_start().starts_with(b"{") { serde_json::from_slice(line).ok() } else { None }
 }
 
 /// Which blocks to export.
@@ -284,6 +311,9 @@ pub enum ArchiveError {
     /// It is of another network than the settings pin.
     #[error("the export is of network `{0}`, not of the one that your configuration names")]
     OtherNetwork(String),
+    /// It names the network and brings another genesis document.
+    #[error("the export's genesis document is not the network's own")]
+    OtherGenesis,
 }
 
 /// Verifies an export without any network, by the same checks, from the genesis that the caller pins.
@@ -302,12 +332,15 @@ pub fn verify_archive(
     let mut sum = Hasher::default();
     let line = next_line(file)?.ok_or_else(|| malformed("it is empty".to_owned()))?;
     sum.update(&line);
-    let head: Head = object(&line).ok_or_else(|| malformed("the first line is not one".to_owned()))?;
+    let head: Head = read(&line, "the first line").map_err(malformed)?;
     if (head.wardline.as_str(), head.version) != (TITLE, VERSION) {
         return Err(malformed(format!("it says `{}` {}", clean(&head.wardline), head.version)));
     }
-    if head.network != genesis.network() || head.genesis.0 != genesis.encode() {
+    if head.network != genesis.network() {
         return Err(ArchiveError::OtherNetwork(head.network.short()));
+    }
+    if head.genesis.0 != genesis.encode() {
+        return Err(ArchiveError::OtherGenesis);
     }
     let chain = Chain::ALL.into_iter().find(|chain| chain.name() == head.chain);
     let chain = chain.ok_or_else(|| malformed("it names no chain".to_owned()))?;
@@ -378,15 +411,15 @@ impl Reading<'_> {
             if line.last() != Some(&b'\n') {
                 return Ok(Some(self.fault("the file ends within a line: it was cut")));
             }
-            let step = match object(&line) {
-                Some(Line::Block(block)) => self.block(block),
-                Some(Line::Handover(handover)) => self.handover(handover),
-                Some(Line::End(end)) => {
+            let step = match Line::read(&line) {
+                Ok(Line::Block(block)) => self.block(block),
+                Ok(Line::Handover(handover)) => self.handover(handover),
+                Ok(Line::End(end)) => {
                     let wrong = self.end(&end, sum.finish()).err();
                     let more = next_line(file)?.map(|_| self.fault("lines follow the last one"));
                     return Ok(wrong.or(more));
                 }
-                None => Err(self.fault("a line is neither a block, nor a handover, nor the end")),
+                Err(what) => Err(self.fault(what)),
             };
             if let Err(fault) = step {
                 return Ok(Some(fault));
@@ -424,12 +457,17 @@ impl Reading<'_> {
                 return Err(self.fault("it is not the block that the genesis document leads to"));
             }
         } else {
-            if block.body.is_some() != self.check.needs_body(height) {
-                return Err(self.fault("its body is missing, or is there and should not be"));
+            match (self.check.needs_body(height), &block.body) {
+                (true, None) => return Err(self.fault("its body is missing")),
+                (false, Some(_)) => {
+                    return Err(self.fault("its body is not among those that the first line names"));
+                }
+                _ => {}
             }
             // Kept until a certificate comes, so nothing that can be no header is.
             if let Err(error) = Header::decode(&block.header.0) {
-                return Err(self.fault(format!("its header is not one: {error}")));
+                let after = height.saturating_sub(1);
+                return Err(self.fault(Invalid::Header { after, error }.to_string()));
             }
             let size = |bytes: &Option<Base64>| bytes.as_ref().map_or(0, |bytes| bytes.0.len());
             self.waiting += BLOCK_COST + block.header.0.len() + size(&block.body) + size(&block.certificate);
@@ -450,8 +488,13 @@ impl Reading<'_> {
         if self.page.is_empty() || !ends_epoch(last, self.check.epoch_length()) {
             return Err(self.fault("validators are handed over where no epoch ends"));
         }
-        let proof =
-            StateProof::from_bytes(&handover.proof.0).map_err(|error| self.fault(error.to_string()))?;
+        let unproven =
+            |error: DecodeError| Invalid::ValidatorsUnproven { epoch: handover.epoch, error: error.into() };
+        let proof = StateProof::from_bytes(&handover.proof.0).map_err(|error| Fault {
+            branch: None,
+            height: last,
+            what: unproven(error).to_string(),
+        })?;
         self.sets.insert(handover.epoch, (handover.set.0, proof));
         self.flush()
     }
@@ -460,19 +503,14 @@ impl Reading<'_> {
     fn flush(&mut self) -> Result<(), Fault> {
         self.waiting = 0;
         let (page, sets) = (std::mem::take(&mut self.page), std::mem::take(&mut self.sets));
-        self.check.headers(page, sets).map_err(|error: light::Invalid| {
+        self.check.headers(page, sets).map_err(|error| {
             let height = place(&error, self.check.epoch_length());
             Fault { branch: None, height, what: error.to_string() }
         })?;
         for body in std::mem::take(&mut self.bodies) {
             self.check.take(body.as_deref()).map_err(|wrong| {
                 let height = self.check.head().0.saturating_add(1);
-                let what = match wrong {
-                    Wrong::Body => "its body is not the one that the certified header commits to".to_owned(),
-                    Wrong::Rules(what) => what,
-                    Wrong::Output(error) => error.to_string(),
-                };
-                Fault { branch: None, height, what }
+                Fault { branch: None, height, what: wrong.text() }
             })?;
         }
         Ok(())
@@ -480,7 +518,9 @@ impl Reading<'_> {
 
     fn end(&mut self, end: &EndLine, sum: Digest) -> Result<(), Fault> {
         if !self.page.is_empty() {
-            return Err(self.fault("the last blocks have no certificate"));
+            let height = self.check.next_header();
+            let what = "it and those after it have no certificate".to_owned();
+            return Err(Fault { branch: None, height, what });
         }
         if end.blocks != self.blocks || end.sha256 != sum {
             return Err(self.fault("the last line does not sum up the file: it was cut or changed"));

@@ -10,9 +10,9 @@ use std::{
 };
 use wardline_crypto::Digest;
 use wardline_ledger::{
-    Advanced, Body, BranchId, Canonical, Certificates, Chain, Checkpoint, DecodeError, Genesis, Header,
-    Invalid, RecordEntry, RecordId, Replay, StateProof, Step, Transaction, TreeError, TrustPath,
-    ValidatorSet, VerifiedHeader, body_matches, decode_body, ends_epoch, light, state,
+    Advanced, Body, BodyError, BranchId, Canonical, Certificates, Chain, Checkpoint, DecodeError, Genesis,
+    Header, Invalid, RecordEntry, RecordId, Replay, StateProof, Step, Transaction, TreeError, TrustPath,
+    ValidatorSet, VerifiedHeader, committed_body, decode_body, ends_epoch, light, state,
 };
 
 /// How deep the blocks of a chain are checked. Each contains the one before.
@@ -39,11 +39,22 @@ pub(super) struct Certified {
 /// What is wrong with a block whose header is certified.
 pub(super) enum Wrong {
     /// The body is not the header's: whoever gave it altered it, and others may have the true one.
-    Body,
+    Body(BodyError),
     /// The quorum's own block breaks the rules.
     Rules(String),
     /// What was checked could not be written.
     Output(io::Error),
+}
+
+impl Wrong {
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Body(why) => format!("its body is not the one that the certified header commits to: {why}"),
+            Self::Rules(what) => what.clone(),
+            Self::Output(error) => error.to_string(),
+        }
+    }
 }
 
 /// Takes every block that holds, with its body where that was checked.
@@ -255,9 +266,7 @@ impl ChainCheck {
         if needed {
             let body = body.unwrap_or_default();
             // Told apart from the rules: a body under another header is its giver's doing, not the quorum's.
-            if body_matches(&block.bytes, body).is_none() {
-                return Err(Wrong::Body);
-            }
+            committed_body(&block.header, body).map_err(Wrong::Body)?;
             let transactions = if self.depth == Depth::Replay {
                 self.replay.block(&block.bytes, body).map_err(|refusal| Wrong::Rules(refusal.to_string()))?
             } else {

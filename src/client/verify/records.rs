@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 use wardline_crypto::{Digest, peek};
-use wardline_ledger::{BranchId, Canonical, Chain, Key, RecordEntry, RecordId};
+use wardline_ledger::{BranchId, Canonical, Chain, Key, RecordEntry, RecordId, check_copy};
 use wardline_wire::{Base64, Envelopes, EnvelopesQuery, KEYS_PER_REQUEST_MAX, RouteId};
 
 /// Branches that are asked at once: each has one page of sealed records in memory.
@@ -282,19 +282,17 @@ fn judge(
             }
             continue;
         };
-        let pointer = Digest::of(envelope);
-        let bad = if u32::try_from(envelope.len()) != Ok(one.size) {
-            bad(format!("{} bytes instead of {}", envelope.len(), one.size))
-        } else if pointer != one.pointer {
-            bad("its SHA-256 is not the chain's pointer".to_owned())
-        } else {
-            copies.good += 1;
-            copies.bytes += u64::from(one.size);
-            continue;
+        let bad = match check_copy(envelope, &one.pointer, one.size) {
+            Err(error) => bad(error.to_string()),
+            Ok(()) => {
+                copies.good += 1;
+                copies.bytes += u64::from(one.size);
+                continue;
+            }
         };
         match peek(envelope) {
             Ok(header) if header.version > one.version => {
-                doubts.push(Doubt { bad, given: Some((header.version, pointer)) });
+                doubts.push(Doubt { bad, given: Some((header.version, Digest::of(envelope))) });
             }
             _ => copies.altered.push(bad),
         }

@@ -49,7 +49,8 @@ impl Claim {
         chain: Chain,
         status: &ChainStatus,
     ) -> Result<Self, String> {
-        let header = Header::decode(&status.header.0).map_err(|error| error.to_string())?;
+        let header = Header::decode(&status.header.0)
+            .map_err(|error| format!("the header of its newest block is malformed: {error}"))?;
         if header.network != network || header.chain != chain {
             return Err("its newest block is of another chain".to_owned());
         }
@@ -149,7 +150,8 @@ fn with<T>(check: &Shared, read: impl FnOnce(&ChainCheck) -> T) -> T {
 
 enum Page {
     Certified,
-    Uncertified,
+    /// With the end of an epoch, if that is what lacks a certificate.
+    Uncertified(Option<u64>),
     End,
 }
 
@@ -181,10 +183,17 @@ impl Walk<'_> {
                 Page::End => return Ok(()),
                 Page::Certified => waiting_since = None,
                 // The newest block gets its certificate in a moment.
-                Page::Uncertified => {
+                Page::Uncertified(end) => {
                     let since = *waiting_since.get_or_insert_with(Instant::now);
                     if since.elapsed() > CERTIFY {
-                        return Ok(());
+                        // Nothing follows the end of an epoch before that has a certificate of its own.
+                        return match end.filter(|height| source.claims > *height) {
+                            None => Ok(()),
+                            Some(height) => {
+                                let what = Invalid::EpochEndUncertified(height).to_string();
+                                Err(Stop::Lied { height, what })
+                            }
+                        };
                     }
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
@@ -224,7 +233,8 @@ impl Walk<'_> {
             .collect();
         let work = self.check.clone();
         match heavy(move || locked(&work).headers(page, sets)).await? {
-            Ok(0) | Err(Invalid::EpochEndUncertified(_)) => Ok(Page::Uncertified),
+            Ok(0) => Ok(Page::Uncertified(None)),
+            Err(Invalid::EpochEndUncertified(height)) => Ok(Page::Uncertified(Some(height))),
             Ok(_) => Ok(Page::Certified),
             Err(error) => Err(Stop::Lied { height: place(&error, epoch_length), what: error.to_string() }),
         }
@@ -264,10 +274,7 @@ impl Walk<'_> {
             let mut check = locked(&work);
             for (height, body) in bodies {
                 check.take(body.as_deref()).map_err(|wrong| match wrong {
-                    Wrong::Body => Stop::Lied {
-                        height,
-                        what: "its body is not the one that the certified header commits to".to_owned(),
-                    },
+                    Wrong::Body(_) => Stop::Lied { height, what: wrong.text() },
                     Wrong::Rules(what) => Stop::Broken { height, what },
                     Wrong::Output(error) => Stop::Failed(ClientError::Output(error.to_string())),
                 })?;

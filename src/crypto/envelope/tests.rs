@@ -79,9 +79,14 @@ fn every_truncation_and_extension_gives_the_same_error() {
     let key = DataKey::generate(&mut entropy);
     for suite in Suite::ALL {
         let mut sealed = seal(&key, &header(suite), b"visit", &mut entropy).unwrap();
-        for length in 0..sealed.len() {
+        let expected = sealed.len();
+        for length in 0..expected {
             assert_eq!(open(&key, &sealed[..length]).unwrap_err(), OpenError, "{suite:?}, {length}");
-            assert_eq!(peek(&sealed[..length]), Err(OpenError), "{suite:?}, {length}");
+            let why = match length {
+                0..HEADER_LEN => FrameError::Short,
+                found => FrameError::Length { found, expected },
+            };
+            assert_eq!(peek(&sealed[..length]), Err(why), "{suite:?}");
         }
         sealed.push(0);
         assert_eq!(open(&key, &sealed).unwrap_err(), OpenError);
@@ -99,11 +104,23 @@ fn only_buckets_are_framed() {
         let mut claimed = sealed.clone();
         claimed[HEADER_LEN - 4..HEADER_LEN].copy_from_slice(&u32::try_from(padded).unwrap().to_be_bytes());
         claimed.resize(sealed_length(Suite::AesGcmSiv, padded), 0);
-        assert_eq!(peek(&claimed), Err(OpenError), "{padded}");
+        assert_eq!(peek(&claimed), Err(FrameError::Bucket(u32::try_from(padded).unwrap())));
     }
     let mut without_end = sealed;
     without_end[HEADER_LEN - 4..HEADER_LEN].fill(0xFF);
-    assert_eq!(peek(&without_end), Err(OpenError));
+    assert_eq!(peek(&without_end), Err(FrameError::Bucket(u32::MAX)));
+    let named = [
+        (0, b'w', FrameError::Magic),
+        (7, 2, FrameError::Layout(2)),
+        (8, 4, FrameError::Suite(4)),
+        (9, 0, FrameError::Content(0)),
+    ];
+    for (at, byte, why) in named {
+        let mut changed = without_end.clone();
+        changed[at] = byte;
+        assert_eq!(peek(&changed), Err(why));
+        assert_eq!(open(&key, &changed).unwrap_err(), OpenError, "what is sealed tells nothing");
+    }
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn a_validator_set_of_the_servers_own_ibc_rs_583() {
         1,
         &strangers,
     ));
-    assert_eq!(refusal(&story), Invalid::ValidatorsUnproven { epoch: 1, error: ProofError::Refuted });
+    assert_eq!(refusal(&story), Invalid::ValidatorsUnproven { epoch: 1, error: ProofError::OtherValue });
 }
 
 #[test]

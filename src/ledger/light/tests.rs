@@ -216,20 +216,20 @@ fn validators_that_are_not_proven_are_refused() {
     let proven = story.sets.remove(&1).unwrap();
     assert_eq!(story.advance(), Err(Invalid::ValidatorsMissing(1)));
 
-    let unproven = Err(Invalid::ValidatorsUnproven { epoch: 1, error: ProofError::Refuted });
+    let unproven = |error| Err(Invalid::ValidatorsUnproven { epoch: 1, error });
     // A made-up set with the real proof.
     let made_up = ValidatorSet::new(vec![(BranchId(1), key("stranger").public())]);
     story.sets.insert(1, (made_up.encode(), proven.1.clone()));
-    assert_eq!(story.advance(), unproven);
+    assert_eq!(story.advance(), unproven(ProofError::OtherValue));
     // Another epoch's set with its own proof.
     let old = tree::prove(&story.chain.world.main, 10, &Key::Validators(0).bytes()).unwrap();
     story.sets.insert(1, (old.0.unwrap(), old.1));
-    assert_eq!(story.advance(), unproven);
+    assert_eq!(story.advance(), unproven(ProofError::OtherKey));
     // The right set, proven under a later block.
     let later = tree::prove(&story.chain.world.main, 10, &Key::Validators(1).bytes()).unwrap();
     assert_eq!(later.0.as_ref(), Some(&proven.0));
     story.sets.insert(1, (proven.0.clone(), later.1));
-    assert_eq!(story.advance(), unproven);
+    assert_eq!(story.advance(), unproven(ProofError::Refuted));
     story.sets.insert(1, proven);
     assert!(story.advance().is_ok());
 }

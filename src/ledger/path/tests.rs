@@ -125,15 +125,15 @@ fn a_step_again_or_after_a_later_one_is_refused() {
 #[test]
 fn a_step_whose_set_is_not_proven_is_refused() {
     let chain = chain();
-    let unproven = Err(Invalid::ValidatorsUnproven { epoch: 1, error: ProofError::Refuted });
+    let unproven = |error| Err(Invalid::ValidatorsUnproven { epoch: 1, error });
     let mut made_up = step(&chain, 3);
     made_up.set = ValidatorSet::new(vec![(BranchId(1), key("stranger").public())]).encode();
-    assert_eq!(begin(&chain).step(&made_up), unproven);
+    assert_eq!(begin(&chain).step(&made_up), unproven(ProofError::OtherValue));
     // The set of another epoch, proven under another header.
     let mut other = step(&chain, 3);
     let (value, proof) = tree::prove(&chain.world.main, 10, &Key::Validators(0).bytes()).unwrap();
     (other.set, other.proof) = (value.unwrap(), proof.bytes().to_vec());
-    assert_eq!(begin(&chain).step(&other), unproven);
+    assert_eq!(begin(&chain).step(&other), unproven(ProofError::OtherKey));
     let mut no_proof = step(&chain, 3);
     no_proof.proof = b"no proof".to_vec();
     assert!(matches!(begin(&chain).step(&no_proof), Err(Invalid::ValidatorsMalformed { epoch: 1, .. })));

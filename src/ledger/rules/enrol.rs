@@ -32,9 +32,15 @@ pub(super) fn check(
 /// The envelope says of itself that it is version 1 of this patient's identity, in a suite that may be written. Whether
 /// it opens only the holders of its key can tell.
 fn check_identity(view: &dyn StateView, body: &Enrol) -> Result<(), Refusal> {
-    let header = peek(&body.identity).map_err(|_| Refusal::IdentityEnvelope)?;
-    if header.content != Content::Identity || header.object != *body.patient.bytes() || header.version != 1 {
-        return Err(Refusal::IdentityEnvelope);
+    let header = peek(&body.identity).map_err(|_| Refusal::IdentityEnvelope("is no sealed envelope"))?;
+    if header.content != Content::Identity {
+        return Err(Refusal::IdentityEnvelope("holds something else"));
+    }
+    if header.object != *body.patient.bytes() {
+        return Err(Refusal::IdentityEnvelope("is another patient's"));
+    }
+    if header.version != 1 {
+        return Err(Refusal::IdentityEnvelope("is not the first version"));
     }
     if state::suites(view)? >> (header.suite.code() - 1) & 1 == 0 {
         return Err(Refusal::IdentitySuite);

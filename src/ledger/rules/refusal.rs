@@ -82,7 +82,7 @@ refusals! {
     /// The patient is enrolled already.
     PatientExists = "enrol.patient-exists", "the patient is enrolled already";
     /// The sealed identity is not the envelope of this patient's identity.
-    IdentityEnvelope = "enrol.identity", "the sealed identity is not this patient's";
+    IdentityEnvelope(&'static str) = "enrol.identity", "the sealed identity {0}";
     /// The identity is sealed by a suite that may not be written.
     IdentitySuite = "enrol.suite", "the identity is sealed by a suite that may not be written any more";
     /// The record has a patient already.

@@ -109,22 +109,22 @@ fn a_proof_is_of_one_root_key_and_value() {
     let (_, root, presence, absence) = example();
     assert_eq!(presence.verify(&root, &[7], Some(&[7; 3])), Ok(()));
     assert_eq!(absence.verify(&root, &[200], None), Ok(()));
-    for (proof, root, key, value) in [
-        (&presence, &Digest::ZERO, 7, Some(&[7u8; 3])),
-        (&presence, &root, 8, Some(&[7; 3])),
-        (&presence, &root, 7, Some(&[8; 3])),
-        (&presence, &root, 7, None),
-        (&presence, &root, 200, None),
-        (&absence, &Digest::ZERO, 200, None),
-        (&absence, &root, 200, Some(&[7; 3])),
-        (&absence, &root, 7, None), // a key that is there is not hidden by the proof of another's absence
+    for (proof, root, key, value, why) in [
+        (&presence, &Digest::ZERO, 7, Some(&[7u8; 3]), ProofError::Refuted),
+        (&presence, &root, 8, Some(&[7; 3]), ProofError::OtherKey),
+        (&presence, &root, 7, Some(&[8; 3]), ProofError::OtherValue),
+        (&presence, &root, 7, None, ProofError::Present),
+        (&presence, &root, 200, None, ProofError::Refuted),
+        (&absence, &Digest::ZERO, 200, None, ProofError::Refuted),
+        (&absence, &root, 200, Some(&[7; 3]), ProofError::OtherKey),
+        // a key that is there is not hidden by the proof of another's absence
+        (&absence, &root, 7, None, ProofError::Refuted),
     ] {
-        assert_eq!(
-            proof.verify(root, &[key], value.map(<[u8; 3]>::as_slice)),
-            Err(ProofError::Refuted),
-            "{key}"
-        );
+        assert_eq!(proof.verify(root, &[key], value.map(<[u8; 3]>::as_slice)), Err(why), "{key}");
     }
+    let nowhere = StateProof::from_bytes(&[0; 5]).unwrap();
+    assert_eq!(nowhere.verify(&root, &[7], Some(&[7; 3])), Err(ProofError::Absent));
+    assert_eq!(nowhere.verify(&root, &[200], None), Err(ProofError::Refuted));
 }
 
 #[test]

@@ -106,8 +106,8 @@ fn entries_must_be_proven_under_a_final_block() {
         let value = |member: &mut Member, change: &dyn Fn(&mut Vec<u8>)| match &mut member.entry {
             Entry::Participant(value) | Entry::Staff(value) => change(value),
         };
-        let refuted = NotEvidence::MemberUnproven(ProofError::Refuted);
-        assert_eq!(with(&|member| value(member, &|value| *value.last_mut().unwrap() ^= 1)), refuted);
+        let other = NotEvidence::MemberUnproven(ProofError::OtherValue);
+        assert_eq!(with(&|member| value(member, &|value| *value.last_mut().unwrap() ^= 1)), other);
         let trailing = NotEvidence::MemberMalformed(DecodeError::Trailing(1));
         assert_eq!(with(&|member| value(member, &|value| value.push(0))), trailing);
         assert_eq!(with(&|member| member.proof.push(0)), trailing);
@@ -115,7 +115,7 @@ fn entries_must_be_proven_under_a_final_block() {
             with(&|member| member.block.certificate.truncate(9)),
             NotEvidence::MemberBlock(Invalid::Certificate { .. })
         ));
-        let other = main_chain(1);
+        let (refuted, other) = (NotEvidence::MemberUnproven(ProofError::Refuted), main_chain(1));
         assert_eq!(with(&|member| member.block = final_block(&other, 1)), refuted);
     }
 }
