@@ -14,6 +14,7 @@ mod main_job;
 mod processes;
 mod pty;
 mod second_verifier;
+mod story;
 mod tampering;
 mod terminal;
 mod verify;

@@ -24,6 +24,7 @@ fetch-envelopes   t    t         t          -        -          t       t    -
 release-keys      t    t         t          -        -          -       t    -
 read-audit        -    -         o          -        -          t       -    -
 read-side-blocks  -    -         -          -        -          t       -    -
+submit-verdict    -    -         -          -        -          t       -    -
 close-alarm       -    -         a          a        -          a       -    -
 ";
 

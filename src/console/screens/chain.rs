@@ -28,6 +28,8 @@ use wardline_policy::Operation;
 
 pub use draw::draw;
 
+/// Seconds between two questions for everything on the screen.
+const PATROL_S: u64 = 60;
 /// Most blocks of a chain that are kept; those farthest from the selected one go first.
 const KEPT: usize = 2048;
 
@@ -71,8 +73,12 @@ pub struct Blocks {
     pub column: usize,
     /// All branches are being asked for heights that some were not asked for.
     pub checking: Option<Ticket>,
-    /// Heights that were asked for in this way; a second time when the person wants it.
+    /// Heights that were asked for in this way.
     pub checked: BTreeSet<u64>,
+    /// Everything on the screen is to be asked for once more, what is verified too: a branch may have changed it.
+    pub again: bool,
+    /// When everything on the screen was asked for last, Unix seconds.
+    pub patrolled_s: u64,
 }
 
 impl Default for ChainScreen {
@@ -169,13 +175,15 @@ fn want(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Asks every branch for the blocks on the screen that some branch was not asked for. Each once, while the screen is
-/// open: a branch that has nothing to say must not be asked for ever.
+/// open, and all of them once a minute: a branch that has nothing to say must not be asked for ever, and one that
+/// changes an old block must not go unseen.
 fn want_cells(model: &mut Model) -> Option<Effect> {
-    let (low, high) = strip::unchecked(model).filter(|_| model.chain.blocks().checking.is_none())?;
+    let (low, high) = strip::unasked(model).filter(|_| model.chain.blocks().checking.is_none())?;
     let (ticket, chain) = (model.ticket(), model.chain.chain);
     let blocks = model.chain.blocks_mut();
     blocks.checking = Some(ticket);
     blocks.checked.extend(low..=high);
+    blocks.again = false;
     Some(Effect::CheckStrip { ticket, chain, heights: low..=high })
 }
 
@@ -240,7 +248,11 @@ pub fn follow(model: &mut Model) -> Vec<Effect> {
     };
     model.chain.asked |= model.overview.streams || model.overview.asking.is_none();
     let asked = model.chain.asked;
+    let now_s = model.now_s;
     let blocks = model.chain.blocks_mut();
+    if now_s >= blocks.patrolled_s.saturating_add(PATROL_S) {
+        patrol(blocks, now_s);
+    }
     if asked {
         blocks.selected.get_or_insert(top);
     }
@@ -342,9 +354,15 @@ pub fn open_block(model: &mut Model) -> Vec<Effect> {
     block::open(model, at)
 }
 
+fn patrol(blocks: &mut Blocks, now_s: u64) {
+    blocks.checked.clear();
+    (blocks.again, blocks.patrolled_s) = (true, now_s);
+}
+
 /// Every branch is asked where it stands, and for what is on the screen once more.
 fn ask_again(model: &mut Model) -> Vec<Effect> {
-    model.chain.blocks_mut().checked.clear();
+    let now_s = model.now_s;
+    patrol(model.chain.blocks_mut(), now_s);
     let mut effects = super::overview::ask(model);
     effects.extend(want(model));
     effects

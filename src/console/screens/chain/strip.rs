@@ -218,15 +218,16 @@ pub(super) fn draw_cells(
     }
 }
 
-/// The heights on the screen of which some branch was not asked, and that were not asked for yet.
-pub(super) fn unchecked(model: &Model) -> Option<(u64, u64)> {
+/// The heights on the screen that are to be asked for: of which some branch was not asked, or all.
+pub(super) fn unasked(model: &Model) -> Option<(u64, u64)> {
     let bounds = bounds(model)?;
     let blocks = model.chain.blocks();
     let shown = window(bounds.top, selected(model, bounds.top), rows(model.size, &model.alarms));
     let open = |height: &u64| {
         *height <= bounds.head
             && !blocks.checked.contains(height)
-            && (0..blocks.branches.len()).any(|at| blocks.cell(*height, at).cell == Cell::Unchecked)
+            && (blocks.again
+                || (0..blocks.branches.len()).any(|at| blocks.cell(*height, at).cell == Cell::Unchecked))
     };
     let mut heights = shown.filter(open);
     let low = heights.next()?;
