@@ -160,7 +160,8 @@ pub fn said(one: &AuditorVerdict) -> String {
         None => "; its block was not compared",
     };
     let found = match (verdict.bad, verdict.unheard) {
-        (0, 0) => "all whole".to_owned(),
+        (0, 0) => "all of those whole".to_owned(),
+        (1, unheard) => format!("1 BAD COPY, {unheard} not heard of"),
         (bad, unheard) => format!("{bad} BAD COPIES, {unheard} not heard of"),
     };
     format!(

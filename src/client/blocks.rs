@@ -286,12 +286,16 @@ impl Inner {
             return Ok((BlockBody::Refused(why), Vec::new()));
         }
         let (alarms, refusals) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+        let liars = Mutex::new(Vec::new());
         let asked = first_good(self.on(chain), |branch| {
-            let (known, alarms, refusals) = (known.clone(), &alarms, &refusals);
+            let (known, alarms, refusals, liars) = (known.clone(), &alarms, &refusals, &liars);
             async move {
                 let given = self.body_by(&branch, chain, known).await;
                 match &given {
-                    Err(error @ ClientError::Unverified { .. }) => locked(alarms).push(error.to_string()),
+                    Err(error @ ClientError::Unverified { .. }) => {
+                        locked(alarms).push(error.to_string());
+                        locked(liars).push(branch.clone());
+                    }
                     Err(ClientError::Branch { error: BranchError::Refused(problem), .. })
                         if problem.status == 403 =>
                     {
@@ -303,6 +307,10 @@ impl Inner {
             }
         })
         .await;
+        let liars = std::mem::take(&mut *locked(&liars));
+        for liar in &liars {
+            self.have_it_signed(liar, chain, known.header.height).await;
+        }
         let alarms = std::mem::take(&mut *locked(&alarms));
         let refusal = locked(&refusals).pop();
         let body = match (asked, refusal) {

@@ -96,6 +96,8 @@ pub enum BranchWord {
     Verified,
     /// Its head is in the verified chains and is not their newest.
     Behind,
+    /// Its head is in the verified chains, and it says itself that it is not well.
+    Unwell,
     /// It did not answer within the deadline.
     Silent,
     /// Its head is another block than the verified one of the same height.
@@ -118,6 +120,7 @@ impl BranchWord {
             Self::Asking => "ASKING",
             Self::Verified => "VERIFIED",
             Self::Behind => "BEHIND",
+            Self::Unwell => "UNWELL",
             Self::Silent => "SILENT",
             Self::Conflict => "CONFLICT",
             Self::Forked => "FORKED",
@@ -184,6 +187,7 @@ const fn severity(word: BranchWord) -> u8 {
         BranchWord::NotAsked | BranchWord::Asking => 0,
         BranchWord::Verified => 1,
         BranchWord::Behind => 2,
+        BranchWord::Unwell => 2,
         BranchWord::Silent => 3,
         BranchWord::Refused => 4,
         BranchWord::Invalid => 5,

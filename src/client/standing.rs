@@ -75,9 +75,12 @@ impl Inner {
                 Chain::Side => view.side_height = Some(claim.height),
             }
             if !claim.healthy {
-                let stopped = format!("its {chain} chain's engine has stopped");
-                locked(&self.stopped).insert(branch.id(), stopped.clone());
-                view.say(BranchWord::Behind, stopped);
+                let unwell =
+                    "it calls itself unwell: damaged files, a stopped engine, or a disk that it cannot \
+                              write; its log says which"
+                        .to_owned();
+                locked(&self.stopped).insert(branch.id(), unwell.clone());
+                view.say(BranchWord::Unwell, unwell);
             }
             // Without a side chain of its own this session cannot judge other branches' side chains.
             if self.trust(chain).is_ok() {
@@ -137,6 +140,14 @@ impl Inner {
         }
     }
 
+    /// Asks a branch for the header of a height where it gave a false one: what it answers is signed, and a lie in it
+    /// becomes an alarm with its evidence.
+    pub(crate) async fn have_it_signed(&self, branch: &Arc<Branch>, chain: Chain, height: u64) {
+        if self.trust(chain).is_ok_and(|trust| height <= trust.head().header.height) {
+            self.check_heights(branch, chain, height..=height).await;
+        }
+    }
+
     pub(crate) fn is_judged(&self, branch: &Branch, chain: Chain, judged: &Judged) -> bool {
         locked(&self.judged).get(&(branch.id(), chain)) == Some(judged)
     }
@@ -186,6 +197,7 @@ impl Inner {
                     return Standing::Unverified(error.to_string());
                 }
                 self.keep_judged(branch, chain, Judged::Conflict { claim: digest });
+                self.have_it_signed(branch, chain, header.height).await;
                 return Standing::Conflict;
             }
             self.keep_judged(branch, chain, Judged::InChain { claim: digest });

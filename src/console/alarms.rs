@@ -3,6 +3,7 @@
 //! They are kept over the lock: an alarm is nobody's session. It must not decide what is an alarm, nor which writes an
 //! open one stops: the client does, and refuses them; here they are told before anybody types.
 
+use std::collections::BTreeSet;
 use wardline_client::{Alarm, AlarmKind};
 
 /// Fewest and most characters of the reason for closing an alarm.
@@ -44,6 +45,12 @@ impl Alarms {
     /// The one that is told first: a fork before all others, else the newest.
     pub fn first(&self) -> Option<&Alarm> {
         self.open().find(|alarm| alarm.kind == AlarmKind::Fork).or_else(|| self.open().next())
+    }
+
+    /// The branches that nothing is written to because of open alarms, by name.
+    pub fn stopped_branches(&self) -> Vec<&str> {
+        let names: BTreeSet<&str> = self.open().filter_map(|alarm| alarm.branch_name.as_deref()).collect();
+        names.into_iter().collect()
     }
 
     /// Lines that the banner takes from every screen.

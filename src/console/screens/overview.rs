@@ -268,7 +268,7 @@ fn cells(branch: &BranchView, now_s: u64) -> Vec<Cell> {
 fn tone(word: BranchWord) -> Tone {
     match word {
         BranchWord::Verified => Tone::Good,
-        BranchWord::Behind | BranchWord::Silent | BranchWord::Refused => Tone::Warning,
+        BranchWord::Behind | BranchWord::Unwell | BranchWord::Silent | BranchWord::Refused => Tone::Warning,
         BranchWord::Conflict | BranchWord::Forked | BranchWord::RolledBack | BranchWord::Invalid => Tone::Bad,
         BranchWord::NotAsked | BranchWord::Asking => Tone::Quiet,
     }
@@ -306,7 +306,10 @@ fn draw_detail(model: &Model, canvas: &mut Canvas<'_>, area: Rect, branch: &Bran
 
 /// Whether the branch answers, so that the time of its last answer would only flicker.
 fn live(branch: &BranchView) -> bool {
-    matches!(branch.word, BranchWord::Verified | BranchWord::Behind | BranchWord::Refused)
+    matches!(
+        branch.word,
+        BranchWord::Verified | BranchWord::Behind | BranchWord::Unwell | BranchWord::Refused
+    )
 }
 
 fn meaning(word: BranchWord) -> &'static str {
@@ -315,6 +318,7 @@ fn meaning(word: BranchWord) -> &'static str {
         BranchWord::Asking => "the first answer is being waited for",
         BranchWord::Verified => "its newest block is in the verified chains",
         BranchWord::Behind => "its block is a verified one, and newer ones exist",
+        BranchWord::Unwell => "its blocks are verified ones, and it says that it is not well",
         BranchWord::Silent => "it did not answer in time",
         BranchWord::Conflict => "it shows another block than the verified one",
         BranchWord::Forked => "a quorum signed another block that it shows: see the alarms",

@@ -16,10 +16,10 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>, line: Rect) {
     let Some(alarm) = model.alarms.first() else { return };
     let count = model.alarms.open().count();
     let alarms = if count == 1 { "ALARM".to_owned() } else { format!("{count} ALARMS") };
-    let stopped = match (alarm.kind, &alarm.branch_name) {
+    let stopped = match (alarm.kind, model.alarms.stopped_branches()) {
         (AlarmKind::Fork, _) => "; writes stopped".to_owned(),
-        (_, Some(name)) => format!("; writes to {name} stopped"),
-        (_, None) => String::new(),
+        (_, names) if names.is_empty() => String::new(),
+        (_, names) => format!("; writes to {} stopped", names.join(", ")),
     };
     let key = match (key(model), model.who.is_some()) {
         (Some(key), _) => format!("; {key} explains"),
