@@ -143,8 +143,8 @@ impl Inner {
     /// Asks a branch for the header of a height where it gave a false one: what it answers is signed, and a lie in it
     /// becomes an alarm with its evidence.
     pub(crate) async fn have_it_signed(&self, branch: &Arc<Branch>, chain: Chain, height: u64) {
-        if self.trust(chain).is_ok_and(|trust| height <= trust.head().header.height) {
-            self.check_heights(branch, chain, height..=height).await;
+        if let Some(heights) = self.checkable(chain, height..=height).await {
+            self.check_heights(branch, chain, heights).await;
         }
     }
 

@@ -350,3 +350,17 @@ async fn a_branch_that_goes_back_while_nobody_looks_is_found_too() {
         net.group().strip(Chain::Side, 1).branches.iter().all(|branch| branch.word == BranchWord::NotAsked)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_that_only_a_status_shows_is_an_alarm_too() {
+    let net = Net::start().await;
+    let group = net.group();
+    grow(&net, &group, 4);
+    group.refresh().await;
+    let fork = net.world.forked(Chain::Side, 3, 3);
+    net.servers[&3].views.lock().unwrap().insert(Chain::Side, fork);
+    let overview = group.refresh().await;
+    let word = overview.branches.iter().find(|view| view.id == 3).unwrap().word;
+    assert!(matches!(word, BranchWord::Conflict | BranchWord::Forked), "{word:?}");
+    assert!(group.alarms().iter().any(|alarm| alarm.kind == AlarmKind::Fork), "{:?}", group.alarms());
+}
