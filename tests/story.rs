@@ -91,6 +91,8 @@ fn a_hand_in_a_branchs_database_is_seen_proven_and_repaired() {
     picture(&console, "story-2-alarm");
     console.press("!");
     console.wait_for(".evidence");
+    // The footer is drawn last.
+    console.wait_for("x close the alarm");
     picture(&console, "story-3-what-was-signed");
 
     // The same on any machine, with the genesis document alone.
