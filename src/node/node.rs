@@ -27,6 +27,7 @@ use wardline_consensus::{Application, ChainConfig, Engine};
 use wardline_crypto::{OsEntropy, SigningKey, array};
 use wardline_ledger::{BranchId, Canonical, Chain, Genesis, GenesisError, TreeError, body_matches, state};
 use wardline_store::{ChainStore, SWAP_MARK, StoreError, Vault};
+use wardline_wire::AuditEntry;
 
 /// The name of networks for trying things out. Their keys lie open, so that nothing real may ever run on them.
 pub const DEMO: &str = "DEMO";
@@ -50,6 +51,20 @@ pub enum StartError {
     /// The branch is not in the genesis document or the registry.
     #[error("branch `{0}` is not a participant of this network")]
     NotAParticipant(BranchId),
+    /// The directory is another branch's.
+    #[error(
+        "`{}` holds branch `{other}`'s data, and this node is branch `{branch}`: a branch that runs on another's data \
+         has lost its own votes and could help to fork the chain; put every directory back to its own branch",
+        directory.display()
+    )]
+    OtherBranch {
+        /// Which directory.
+        directory: PathBuf,
+        /// This node's branch.
+        branch: BranchId,
+        /// Whose requests its audit log holds.
+        other: BranchId,
+    },
     /// The keys are not those of the registry.
     #[error(
         "the {what} of branch `{branch}` is not the one in the registry: wrong key file, or the keys were changed"
@@ -224,6 +239,9 @@ fn open(settings: NodeSettings, stopping: watch::Receiver<bool>) -> Result<Opene
         verified: Arc::clone(&verified),
     };
     let vault = Vault::open(directory.join("vault.sqlite"))?;
+    if let Some(other) = asked_branch(&vault)?.filter(|other| *other != id) {
+        return Err(StartError::OtherBranch { directory, branch: id, other });
+    }
     let engine = Engine::start(directory.join("engine"), 1)?;
     let join = |chain: Chain, key: &SigningKey, listen, application: Arc<ChainApplication>| {
         let namespace = genesis.namespace(chain);
@@ -282,6 +300,17 @@ pub(crate) fn most_peers(main: &ChainStore, genesis: &Genesis) -> Result<usize, 
         None => genesis.participants.len(),
     };
     Ok(registered + PEERS_TO_COME)
+}
+
+/// The branch that the newest request in an audit log was signed for: whose log it is.
+fn asked_branch(vault: &Vault) -> Result<Option<BranchId>, StoreError> {
+    let (size, _) = vault.audit_root()?;
+    let newest = vault.audit(size.saturating_sub(1), 1)?.pop();
+    let entry = newest.and_then(|(_, bytes)| AuditEntry::decode(&bytes).ok());
+    // The line begins with the network and the branch that is asked.
+    let branch =
+        entry.and_then(|entry| Some(u16::from_be_bytes(entry.request_line.get(32..34)?.try_into().ok()?)));
+    Ok(branch.map(BranchId))
 }
 
 /// Makes the directory, readable to its owner only.

@@ -387,6 +387,16 @@ async fn a_node_refuses_to_start_with_what_is_not_its_own() {
     running.start_branch(1).await;
     let ward = running.world.session("ward 1", now_s());
     assert_eq!(running.get(1, &ward, "/v1/status").await.0, 200, "the same directory again");
+    // Another branch's whole directory, in which somebody asked something: its votes are not here.
+    assert_eq!(running.get(1, &ward, "/v1/side/blocks/0").await.0, 403);
+    running.stop_branch(1).await;
+    let mut settings = running.settings(2);
+    settings.directory = running.directory(1);
+    let other = wardline_ledger::BranchId(1);
+    assert!(
+        matches!(Node::start(settings).await, Err(StartError::OtherBranch { other: found, .. }) if found == other)
+    );
+    running.start_branch(1).await;
     // A request signed for the start before is of no use any more.
     let first = running.hello(1).await;
     let headers = running.headers(&Ask::new(1, &ward, "GET", "/v1/status")).await;
