@@ -19,8 +19,9 @@ pub(crate) const HEIGHTS: usize = 4096;
 const CERTIFICATES: usize = 1024;
 /// Signed tips above the verified chain that are kept of a branch until it is verified as far.
 const TIPS_AHEAD: usize = 64;
-/// Findings of a run that are remembered so that they are told once.
-const TOLD: usize = 4096;
+/// Findings of a kind that are remembered of a branch so that they are told once; forks are all remembered, since each
+/// costs a quorum's signatures. Beyond it those of the lowest heights are told anew, rather than others not at all.
+const TOLD: usize = 1024;
 /// How often the highest tips are written while they grow.
 const KEEP_EVERY: Duration = Duration::from_secs(2);
 /// A branch that says nothing for so long is silent: streams say something every two seconds.
@@ -41,14 +42,14 @@ pub(crate) enum Clash {
 
 impl Clash {
     /// What it is known again by.
-    fn name(&self) -> (u8, u64, Digest) {
+    fn name(&self) -> (u64, Digest) {
         match self {
             Self::Fork { height, theirs, .. } => {
-                (0, *height, theirs.headers.first().map_or(Digest::ZERO, |header| Digest::of(header)))
+                (*height, theirs.headers.first().map_or(Digest::ZERO, |header| Digest::of(header)))
             }
-            Self::Contradiction { tip } => (1, tip.height, tip.digest),
+            Self::Contradiction { tip } => (tip.height, tip.digest),
             // A branch that stays rolled back says so with every tip.
-            Self::Rollback { earlier, .. } => (2, earlier.height, earlier.digest),
+            Self::Rollback { earlier, .. } => (earlier.height, earlier.digest),
         }
     }
 }
@@ -109,7 +110,7 @@ pub(crate) struct Voice {
     /// Since when its tip is above the verified head.
     pub(crate) ahead_since: Option<Instant>,
     ahead: BTreeMap<u64, SignedTip>,
-    told: BTreeSet<(u8, u64, Digest)>,
+    told: [BTreeSet<(u64, Digest)>; 3],
 }
 
 impl Voice {
@@ -128,6 +129,16 @@ impl Voice {
     /// What is said of its stream.
     pub(crate) fn words(&self) -> (bool, [Option<String>; 3]) {
         (self.asked.is_some(), [self.trouble.clone(), self.failed.clone(), self.refused.clone()])
+    }
+
+    /// The findings that are as this one, which were told, and how many of them are kept.
+    fn told_of(&mut self, clash: &Clash) -> (&mut BTreeSet<(u64, Digest)>, usize) {
+        let [forks, contradictions, rollbacks] = &mut self.told;
+        match clash {
+            Clash::Fork { .. } => (forks, usize::MAX),
+            Clash::Contradiction { .. } => (contradictions, TOLD),
+            Clash::Rollback { .. } => (rollbacks, TOLD),
+        }
     }
 
     /// The tip that its newest one goes back behind, with that one's height.
@@ -456,7 +467,12 @@ impl Table {
         let branch = *self.branches.get(column)?;
         let voice = self.voices.get_mut(column)?;
         voice.forked |= matches!(clash, Clash::Fork { .. });
-        (voice.told.len() < TOLD && voice.told.insert(clash.name())).then_some((branch, clash))
+        let (told, most) = voice.told_of(&clash);
+        let new = told.insert(clash.name());
+        if told.len() > most {
+            told.pop_first();
+        }
+        new.then_some((branch, clash))
     }
 
     fn column(&self, branch: u16) -> Option<usize> {
@@ -504,3 +520,7 @@ impl Table {
 fn another(height: u64) -> String {
     format!("another block than the verified one at height {height}")
 }
+
+#[cfg(test)]
+#[path = "table/tests.rs"]
+mod tests;

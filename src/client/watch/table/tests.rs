@@ -1,0 +1,55 @@
+//! The table against a branch that says everything twice, and differently.
+
+use super::*;
+use wardline_crypto::{OsEntropy, SigningKey};
+use wardline_ledger::{BranchId, Chain, HEADER_VERSION, Header, NetworkId};
+
+const NETWORK: NetworkId = NetworkId::ZERO;
+
+fn table() -> Table {
+    Table::of(vec![1, 2])
+}
+
+fn header(height: u64, root: &str) -> Header {
+    Header {
+        version: HEADER_VERSION,
+        network: NETWORK,
+        chain: Chain::Main,
+        height,
+        epoch: 0,
+        parent: Digest::ZERO,
+        time_s: 0,
+        transactions: 0,
+        transaction_root: Digest::of(root.as_bytes()),
+        state_root: Digest::ZERO,
+    }
+}
+
+fn known(height: u64) -> Known {
+    let header = header(height, "verified");
+    Known { digest: header.digest(), header }
+}
+
+fn certified(header: &Header) -> Certified {
+    Certified { headers: vec![header.encode()], certificate: b"a quorum's".to_vec() }
+}
+
+fn tip(height: u64, digest: Digest) -> SignedTip {
+    let key = SigningKey::generate(&mut OsEntropy);
+    SignedTip::sign(&key, NETWORK, Chain::Main, BranchId(2), height, digest, 1)
+}
+
+#[test]
+fn a_flood_of_contradictions_hides_neither_a_fork_nor_the_next_one() {
+    let (mut table, now) = (table(), Instant::now());
+    let signed = tip(5, Digest::ZERO);
+    table.verify(&known(5), now);
+    for number in 0..5000_u64 {
+        let tip = SignedTip { digest: Digest::of(&number.to_le_bytes()), ..signed.clone() };
+        assert_eq!(table.tip(2, tip, now).len(), 1, "{number}");
+    }
+    let other = header(5, "other");
+    let told = table.give(2, 5, other.digest(), Some(certified(&other)), now);
+    assert!(matches!(told, Some(Clash::Fork { height: 5, .. })), "{told:?}");
+    assert!(table.give(2, 5, other.digest(), Some(certified(&other)), now).is_none(), "told once");
+}
