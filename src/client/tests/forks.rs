@@ -8,7 +8,7 @@ use wardline_crypto::{Digest, Signature};
 use wardline_ledger::{Answer, BranchId, Chain, SignedAnswer, SignedTip};
 use wardline_wire::StreamBlock;
 
-const CASES: u64 = 1000;
+const CASES: u64 = 300;
 const AT_ONCE: usize = 32;
 /// Of one epoch, whose last block cannot be verified: who signs after it is not told.
 const BLOCKS: u64 = EPOCH - 1;

@@ -289,7 +289,7 @@ impl Table {
         let against = match verified {
             Some(_) => None,
             // Two certified blocks are one too many, whichever of them this console will verify.
-            None => Some(self.certified_other(height, digest)?),
+            None => Some(self.certified(height, |given| given != digest)?),
         };
         self.tell(column, Clash::Fork { height, theirs, against }).map(|(_, clash)| clash)
     }
@@ -447,17 +447,25 @@ impl Table {
             self.set(tip.height, column, Mark::Same, now);
             return None;
         }
-        let height = tip.height;
-        let certified = self.other(height, column).and_then(|other| other.certified.clone());
-        let other = Other { cell: Cell::Conflict, digest: Some(tip.digest), why: another(height), certified };
-        self.set(height, column, Mark::Other(Box::new(other)), now);
-        Some(Clash::Contradiction { tip })
+        let (height, digest) = (tip.height, tip.digest);
+        // A block that a quorum signed is a fork, and no lie of those who hold it.
+        let certified = self.certified(height, |given| given == digest);
+        let kept = |other: &mut Other| other.digest == Some(digest) || other.certified.is_some();
+        if !self.other(height, column).is_some_and(kept) {
+            let certified = certified.clone();
+            let other = Other { cell: Cell::Conflict, digest: Some(digest), why: another(height), certified };
+            self.set(height, column, Mark::Other(Box::new(other)), now);
+        }
+        Some(match certified {
+            Some(theirs) => Clash::Fork { height, theirs, against: None },
+            None => Clash::Contradiction { tip },
+        })
     }
 
-    /// A certified block of this height that some branch gave and that is not the one with this digest.
-    fn certified_other(&self, height: u64, digest: Digest) -> Option<Certified> {
+    /// A certified block of this height that some branch gave, with a digest that is wanted.
+    fn certified(&self, height: u64, wanted: impl Fn(Digest) -> bool) -> Option<Certified> {
         self.rows.get(&height)?.marks.iter().find_map(|mark| match mark {
-            Mark::Other(other) if other.digest != Some(digest) => other.certified.clone(),
+            Mark::Other(other) if other.digest.is_some_and(&wanted) => other.certified.clone(),
             _ => None,
         })
     }

@@ -53,3 +53,30 @@ fn a_flood_of_contradictions_hides_neither_a_fork_nor_the_next_one() {
     assert!(matches!(told, Some(Clash::Fork { height: 5, .. })), "{told:?}");
     assert!(table.give(2, 5, other.digest(), Some(certified(&other)), now).is_none(), "told once");
 }
+
+#[test]
+fn who_signs_the_tip_of_a_certified_block_is_part_of_a_fork_and_no_liar() {
+    let now = Instant::now();
+    let other = header(5, "other");
+    // Before the block is verified, after it, and by a branch that did not give the other one itself.
+    for (early, giver) in [(true, 2), (false, 2), (false, 1)] {
+        let mut table = table();
+        let mut said = Vec::new();
+        if !early {
+            said.extend(table.verify(&known(5), now));
+        }
+        said.extend(
+            table.give(giver, 5, other.digest(), Some(certified(&other)), now).map(|clash| (giver, clash)),
+        );
+        said.extend(table.tip(2, tip(5, other.digest()), now).into_iter().map(|clash| (2, clash)));
+        if early {
+            said.extend(table.verify(&known(5), now));
+        }
+        assert!(!said.is_empty());
+        assert!(said.iter().all(|(_, clash)| matches!(clash, Clash::Fork { .. })), "{said:?}");
+        assert!(table.voice(2).unwrap().forked);
+        // A tip of a third block is its own.
+        let told = table.tip(2, tip(5, Digest::of(b"third")), now);
+        assert!(matches!(told[..], [Clash::Contradiction { .. }]), "{told:?}");
+    }
+}
