@@ -5,6 +5,7 @@
 //! believe a branch: a cell is *verified* only when the branch gave, or signed, the very digest that this console
 //! verified.
 
+mod findings;
 mod freshness;
 mod judge;
 mod overlay;
@@ -17,16 +18,15 @@ use crate::{
     group::{Group, Inner, locked},
     overview::{BranchWord, Head},
 };
+use findings::Findings;
 use futures::{StreamExt, stream};
-#[cfg(test)]
-pub(crate) use judge::Position;
 use std::{
     collections::BTreeMap,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
-use table::{Clash, Table};
+use table::Table;
 use tokio::{
     sync::{OnceCell, watch},
     task::JoinSet,
@@ -34,6 +34,8 @@ use tokio::{
 };
 use wardline_crypto::Digest;
 use wardline_ledger::{Chain, NetworkId, StateWord, state_word};
+#[cfg(test)]
+pub(crate) use {findings::EACH, judge::Position};
 
 /// Branches whose headers are asked for at once.
 const ASKED_AT_ONCE: usize = 8;
@@ -159,8 +161,8 @@ pub(crate) struct Watch {
     begun: [OnceCell<()>; 2],
     /// When branches answered for their status.
     answers: Mutex<BTreeMap<u16, Instant>>,
-    /// Findings that wait for the verified chain's side of them.
-    pub(crate) waiting: Mutex<Vec<(Chain, u16, Clash)>>,
+    /// What was found and is not an alarm yet.
+    pub(crate) findings: Findings,
     /// Ends its tasks when it is dropped: with the last clone of the group.
     tasks: Mutex<Option<JoinSet<()>>>,
 }
@@ -184,7 +186,7 @@ impl Watch {
             folder: folder.to_owned(),
             begun: Default::default(),
             answers: Mutex::default(),
-            waiting: Mutex::default(),
+            findings: Findings::default(),
             tasks: Mutex::default(),
         }
     }
@@ -234,6 +236,7 @@ impl Group {
                     set.spawn(streams::run(Arc::downgrade(&self.inner), branch, chain));
                 }
             }
+            set.spawn(findings::run(Arc::downgrade(&self.inner)));
             *tasks = Some(set);
         }
         watch.changes.subscribe()
@@ -262,6 +265,7 @@ impl Group {
             async move { inner.check_heights(&branch, chain, heights).await }
         });
         stream::iter(asked).buffer_unordered(ASKED_AT_ONCE).collect::<()>().await;
+        inner.tell_waiting().await;
         inner.watch.changed();
     }
 }

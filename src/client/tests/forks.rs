@@ -1,7 +1,12 @@
 //! Two certified chains seen in any order, through any branches: always told.
 
 use super::world::{Block, EPOCH, TRUSTED, World};
-use crate::{AlarmKind, Group, answer::SignedBody, stream::Streamed, watch::Position};
+use crate::{
+    AlarmKind, Group,
+    answer::SignedBody,
+    stream::Streamed,
+    watch::{EACH, Position},
+};
 use futures::{StreamExt as _, stream};
 use std::{collections::BTreeMap, sync::Arc};
 use wardline_crypto::{Digest, Signature};
@@ -133,9 +138,37 @@ async fn tell(world: &World, case: u64) {
         said.insert(branch, thinned(&mut chance, blocks));
     }
     show(&mut chance, &group, world, chain, &said).await;
+    group.inner.tell_waiting().await;
     let alarms = group.alarms();
     assert!(alarms.iter().all(|alarm| alarm.evidence.is_some()), "case {case}: {alarms:?}");
     let told = alarms.iter().any(|alarm| alarm.kind == AlarmKind::Fork);
     assert_eq!(told, forks, "case {case}: a fork at {from}: {alarms:?}");
     assert!(forks || alarms.is_empty(), "case {case}: {alarms:?}");
+}
+
+#[tokio::test]
+async fn a_flood_of_findings_waits_in_little_room_and_none_is_forgotten() {
+    let world = grown();
+    let folder = tempfile::tempdir().unwrap();
+    let group = world.group(folder.path());
+    let (inner, chain) = (&group.inner, Chain::Main);
+    let said = [1, 3, 4].map(|branch| (branch, world.ledger(chain).blocks.clone())).into();
+    show(&mut Chance(1), &group, &world, chain, &said).await;
+    let tip = |number: u64| {
+        let (key, digest) = (&world.keys[&2].signing, Digest::of(&number.to_le_bytes()));
+        let now = crate::Clock::now_s(&*world.clock);
+        SignedTip::sign(key, world.network, chain, BranchId(2), 1, digest, now)
+    };
+    let say = |number| inner.with_table(chain, |table, now| table.tip(2, tip(number), now));
+    for number in 0..100 {
+        let clashes = say(number);
+        assert_eq!(clashes.len(), 1);
+        inner.tell(chain, clashes.into_iter().map(|clash| (2, clash)).collect());
+    }
+    assert_eq!(inner.watch.findings.count(), EACH);
+    assert!(say(0).is_empty(), "what waits is told");
+    assert_eq!(say(99).len(), 1, "what had no room is not");
+    inner.tell_waiting().await;
+    assert_eq!(inner.watch.findings.count(), 0);
+    assert!(matches!(&group.alarms()[..], [alarm] if alarm.kind == AlarmKind::Contradiction));
 }

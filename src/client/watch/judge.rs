@@ -5,7 +5,7 @@
 
 use super::{
     Cell,
-    table::{Clash, Other, Table},
+    table::{Other, Table},
 };
 use crate::{
     alarm::{Certified, Finding},
@@ -25,8 +25,6 @@ use wardline_wire::{HEADERS_PER_REPLY_MAX, StreamBlock};
 
 /// Blocks below the head that each branch is asked to begin with.
 const BEGIN: u64 = 32;
-/// Findings whose other side could not be had yet.
-const WAITING: usize = 256;
 
 /// Where a branch's stream is.
 pub(crate) struct Position {
@@ -99,7 +97,7 @@ impl Inner {
             table.heard(id, now, now_s);
             clashes
         });
-        self.tell(chain, clashes.into_iter().map(|clash| (id, clash)).collect()).await;
+        self.tell(chain, clashes.into_iter().map(|clash| (id, clash)).collect());
         let head = self.trust(chain).map_or(0, |trust| trust.head().header.height);
         if self.with_table(chain, |table, now| table.settle(head, now, now_s)) {
             self.watch.changed();
@@ -132,7 +130,7 @@ impl Inner {
         };
         position.next = position.next.saturating_add(1);
         let Some(certificate) = certificate else {
-            self.give(branch, chain, &given, None).await;
+            self.give(branch, chain, &given, None);
             position.pending.push(given);
             if position.pending.len() as u64 > HEADERS_PER_REPLY_MAX {
                 return Err(format!("no certificate for block {height} of the {chain} chain"));
@@ -146,8 +144,8 @@ impl Inner {
             Err(_) => false,
         };
         self.catch_up(chain).await;
-        self.give(branch, chain, &given, Some(certified)).await;
-        self.give_pending(branch, chain, &pending, &given, &certificate).await;
+        self.give(branch, chain, &given, Some(certified));
+        self.give_pending(branch, chain, &pending, &given, &certificate);
         if stands {
             self.with_table(chain, |table, _| {
                 if table.verified(height).is_some_and(|known| known.digest == given.digest) {
@@ -191,7 +189,7 @@ impl Inner {
         if let Ok((linked, theirs)) = below
             && linked.digest != head.digest
         {
-            self.give(branch, chain, &linked, Some(theirs)).await;
+            self.give(branch, chain, &linked, Some(theirs));
             return Err(format!("its {chain} chain is another one from block {} on", linked.header.height));
         }
         // Its handover may be wrong, or blocks between may have come another way.
@@ -302,14 +300,14 @@ impl Inner {
     }
 
     /// Puts a header that stands into the table, and tells what cannot stand beside it.
-    async fn give(&self, branch: &Branch, chain: Chain, given: &Linked, certified: Option<Certified>) {
+    fn give(&self, branch: &Branch, chain: Chain, given: &Linked, certified: Option<Certified>) {
         let (id, height) = (branch.id(), given.header.height);
         let clash = self.with_table(chain, |table, now| table.give(id, height, given.digest, certified, now));
-        self.tell(chain, clash.into_iter().map(|clash| (id, clash)).collect()).await;
+        self.tell(chain, clash.into_iter().map(|clash| (id, clash)).collect());
     }
 
     /// Headers without a certificate of their own are certified by the one that leads back to them.
-    async fn give_pending(
+    fn give_pending(
         &self,
         branch: &Branch,
         chain: Chain,
@@ -328,7 +326,7 @@ impl Inner {
             after.insert(0, linked.clone());
             let headers = after.iter().map(|linked| linked.bytes.clone()).collect();
             let certified = Certified { headers, certificate: certificate.to_vec() };
-            self.give(branch, chain, linked, Some(certified)).await;
+            self.give(branch, chain, linked, Some(certified));
         }
     }
 
@@ -355,50 +353,14 @@ impl Inner {
             let known = (from..=head.header.height).filter_map(|height| trust.recent(height));
             known.flat_map(|known| table.verify(&known, now)).collect()
         });
-        let waiting = std::mem::take(&mut *locked(&self.watch.waiting));
-        let (here, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(of, ..)| *of == chain);
-        locked(&self.watch.waiting).extend(others);
-        let clashes = here.into_iter().map(|(_, branch, clash)| (branch, clash)).chain(clashes).collect();
-        self.tell(chain, clashes).await;
+        self.tell(chain, clashes);
         if trust.is_due() {
             self.keep_checkpoint_or_warn(chain).await;
         }
     }
 
-    /// Raises what was found, with the verified chain's side of it.
-    async fn tell(&self, chain: Chain, clashes: Vec<(u16, Clash)>) {
-        for (branch, clash) in clashes {
-            let finding = match &clash {
-                Clash::Rollback { earlier, later } => {
-                    Some(Finding::Rollback { chain, earlier: earlier.clone(), later: later.clone() })
-                }
-                Clash::Fork { height, theirs, against } => {
-                    let ours = match against {
-                        Some(other) => Some(other.clone()),
-                        None => self.ours(chain, *height).await,
-                    };
-                    ours.map(|ours| Finding::Fork { chain, ours, theirs: theirs.clone(), from: branch })
-                }
-                Clash::Contradiction { tip } => self
-                    .ours(chain, tip.height)
-                    .await
-                    .map(|block| Finding::Contradiction { chain, block, tip: tip.clone() }),
-            };
-            match finding {
-                Some(finding) => self.raise(finding).await,
-                // Nobody has the certificate at this moment; it is asked for again with the next thing heard.
-                None => {
-                    let mut waiting = locked(&self.watch.waiting);
-                    if waiting.len() < WAITING {
-                        waiting.push((chain, branch, clash));
-                    }
-                }
-            }
-        }
-    }
-
     /// The verified block of a height with its proof.
-    async fn ours(&self, chain: Chain, height: u64) -> Option<Certified> {
+    pub(super) async fn ours(&self, chain: Chain, height: u64) -> Option<Certified> {
         let (kept, digest) = self.with_table(chain, |table, _| {
             (table.proof(height), table.verified(height).map(|known| known.digest))
         });
@@ -431,7 +393,7 @@ impl Inner {
         let clashes = self.with_table(chain, |table, now| {
             known.iter().flat_map(|known| table.verify(known, now)).collect()
         });
-        self.tell(chain, clashes).await;
+        self.tell(chain, clashes);
         Some(low..=high)
     }
 
@@ -468,14 +430,14 @@ impl Inner {
                     }
                 };
                 let Some(certificate) = certificate else {
-                    self.give(branch, chain, &given, None).await;
+                    self.give(branch, chain, &given, None);
                     pending.push(given);
                     continue;
                 };
                 let headers = vec![given.bytes.clone()];
                 let certified = Certified { headers, certificate: certificate.clone() };
-                self.give(branch, chain, &given, Some(certified)).await;
-                self.give_pending(branch, chain, &std::mem::take(&mut pending), &given, &certificate).await;
+                self.give(branch, chain, &given, Some(certified));
+                self.give_pending(branch, chain, &std::mem::take(&mut pending), &given, &certificate);
             }
         }
         mark(false);

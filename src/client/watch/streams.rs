@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     branch::{Branch, BranchError},
+    error::ClientError,
     group::Inner,
 };
 use std::{
@@ -91,15 +92,34 @@ async fn read(group: &Weak<Inner>, branch: &Arc<Branch>, chain: Chain, goes_on: 
                 voice.trouble = None;
             }
         });
-        let Ok(trust) = inner.trust(chain) else { return Ended::Session };
-        let head = trust.head().header.height;
-        if claimed > head.saturating_add(FAR) && inner.follow(chain, claimed, Some(branch)).await.is_ok() {
+        if inner.catches_up_far(branch, chain, claimed).await {
             return Ended::Stream { goes_on: None };
         }
     }
 }
 
-fn in_session(group: &Weak<Inner>) -> Option<Arc<Inner>> {
+impl Inner {
+    /// Follows the chain by pages where a branch claims to be far ahead; says whether that brought it there. Only this
+    /// branch is asked: what it claims costs the others nothing. While the chain does not grow it is asked once.
+    async fn catches_up_far(&self, branch: &Arc<Branch>, chain: Chain, claimed: u64) -> bool {
+        let Ok(trust) = self.trust(chain) else { return false };
+        let head = trust.head().header.height;
+        let unproven = |voice: &Voice| voice.unproven_at == Some(head);
+        let known = self.with_table(chain, |table, _| table.voice(branch.id()).is_some_and(unproven));
+        if known || claimed <= head.saturating_add(FAR) {
+            return false;
+        }
+        let followed = self.follow_from(chain, claimed, branch).await;
+        let reached = trust.head().header.height;
+        if let Err(ClientError::Unverified { .. }) = followed {
+            note(self, branch, chain, |voice| voice.unproven_at = Some(reached));
+        }
+        followed.is_ok() || reached > head.saturating_add(FAR)
+    }
+}
+
+/// The group, while it is there and its session lasts.
+pub(super) fn in_session(group: &Weak<Inner>) -> Option<Arc<Inner>> {
     group.upgrade().filter(|inner| inner.in_session().is_ok())
 }
 

@@ -109,6 +109,8 @@ pub(crate) struct Voice {
     pub(crate) behind_since: Option<(Instant, u64)>,
     /// Since when its tip is above the verified head.
     pub(crate) ahead_since: Option<Instant>,
+    /// The verified height beyond which it could not prove what it claims.
+    pub(crate) unproven_at: Option<u64>,
     ahead: BTreeMap<u64, SignedTip>,
     told: [BTreeSet<(u64, Digest)>; 3],
 }
@@ -481,6 +483,13 @@ impl Table {
             told.pop_first();
         }
         new.then_some((branch, clash))
+    }
+
+    /// A clash could not be handed on: it is told when it is said again.
+    pub(crate) fn untell(&mut self, branch: u16, clash: &Clash) {
+        if let Some(voice) = self.voice_mut(branch) {
+            voice.told_of(clash).0.remove(&clash.name());
+        }
     }
 
     fn column(&self, branch: u16) -> Option<usize> {
