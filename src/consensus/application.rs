@@ -92,8 +92,9 @@ pub trait Application: Send + Sync + 'static {
     /// Whom to connect to now. Asked at the start and at each change of epoch.
     fn peers(&self) -> Peers;
 
-    /// This node's signed statement of how far it is, sent to all peers now and then.
-    fn tip(&self) -> Bytes;
+    /// This node's signed statement of how far it is, sent to all peers now and then; nothing while
+    /// it cannot be told, as a statement that is wrong could be held against this node for ever.
+    fn tip(&self) -> Option<Bytes>;
 
     /// Takes in the statement of a peer and returns the height it claims, if it is valid.
     fn hear_tip(&self, from: [u8; 32], tip: &[u8]) -> Option<u64>;

@@ -133,10 +133,14 @@ pub(crate) async fn send_tips<E: Clock + Spawner>(
     let mut delivered = host.delivered.watch();
     loop {
         let Some(tip) = host.call(&context, |host| host.application().tip()).await else { return };
-        if tip.len() <= TIP_BYTES {
-            peers.send(Recipients::All, tip, false);
-        } else {
-            tracing::error!(chain = host.name(), bytes = tip.len(), "the tip is too large to be sent");
+        match tip {
+            Some(tip) if tip.len() <= TIP_BYTES => {
+                peers.send(Recipients::All, tip, false);
+            }
+            Some(tip) => {
+                tracing::error!(chain = host.name(), bytes = tip.len(), "the tip is too large to be sent");
+            }
+            None => tracing::debug!(chain = host.name(), "there is no tip to be sent"),
         }
         context.sleep(TIP_PAUSE.min(interval)).await;
         let rest = context.sleep(interval.saturating_sub(TIP_PAUSE)).fuse();

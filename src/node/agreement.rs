@@ -194,13 +194,15 @@ impl Application for ChainApplication {
         peers
     }
 
-    fn tip(&self) -> Bytes {
-        let (height, digest) = self.applied();
-        let digest = Digest::from_bytes(digest);
-        let now_s = self.clock.now_s();
-        SignedTip::sign(&self.signing, self.network, self.chain, self.branch, height, digest, now_s)
-            .encode()
-            .into()
+    fn tip(&self) -> Option<Bytes> {
+        if self.halted().is_some() {
+            return None;
+        }
+        self.sign_tip().unwrap_or_else(|problem| {
+            // Not "block 0" either: whoever has an earlier tip could prove a rollback by it, for ever.
+            self.halt(problem);
+            None
+        })
     }
 
     fn hear_tip(&self, from: [u8; 32], tip: &[u8]) -> Option<u64> {

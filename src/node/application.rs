@@ -20,8 +20,8 @@ use tokio::sync::watch;
 use wardline_consensus::Block;
 use wardline_crypto::{Digest, SigningKey};
 use wardline_ledger::{
-    BlockRefusal, BranchId, Canonical, Chain, Changes, Genesis, Header, NetworkId, Overlay, State, StateView,
-    TreeError, TreeUpdate, TxId, check_block, epoch_of, replay_block, state,
+    BlockRefusal, BranchId, Canonical, Chain, Changes, Genesis, Header, NetworkId, Overlay, SignedTip, State,
+    StateView, TreeError, TreeUpdate, TxId, check_block, epoch_of, replay_block, state,
 };
 use wardline_store::{AppliedBlock, ChainStore, ChainView, StoreError};
 
@@ -70,6 +70,8 @@ pub(crate) struct ChainApplication {
     pub(crate) pool: Pool,
     verified: Arc<Verified>,
     tips: Tips,
+    /// The last tip that was signed since the start. Held from reading the height until the tip is signed.
+    said: Mutex<Option<Said>>,
     progress: watch::Sender<Progress>,
     executed: Mutex<BTreeMap<Digest, Arc<Executed>>>,
     halted: OnceLock<String>,
@@ -84,6 +86,13 @@ pub(crate) struct ApplicationSettings {
     pub addresses: BTreeMap<BranchId, PeerAddresses>,
     pub mirror: Mirror,
     pub verified: Arc<Verified>,
+}
+
+/// What a tip said.
+#[derive(Clone, Copy)]
+struct Said {
+    height: u64,
+    time_s: u64,
 }
 
 /// A block that was checked, with what it does.
@@ -104,6 +113,8 @@ pub(crate) enum Problem {
     Unlinked,
     #[error("the store holds no block")]
     Empty,
+    #[error("the newest block is at height {0}, and it was at height {1} before")]
+    WentBack(u64, u64),
     #[error("a registry change is not final on the main chain here yet")]
     NotOnMain,
 }
@@ -156,6 +167,7 @@ impl ChainApplication {
             pool,
             verified,
             tips: Tips::default(),
+            said: Mutex::default(),
             progress: watch::Sender::new(Progress { applied, certified, refused: 0 }),
             executed: Mutex::default(),
             halted: OnceLock::new(),
@@ -245,6 +257,38 @@ impl ChainApplication {
             let height = view.applied()?.map_or(0, |applied| applied.height);
             Ok(read(view, height))
         })?
+    }
+
+    /// Signs how far this chain is here. Of any two tips of a run the later one is not lower, whoever asked for them
+    /// and wherever the clock was set: else they would be evidence of a rollback against an honest branch.
+    ///
+    /// Nothing at first while the clock is behind the newest block: it was set back, and tips from before the start
+    /// may have later times.
+    pub(crate) fn sign_tip(&self) -> Result<Option<Bytes>, Problem> {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let applied = self.store.applied()?.ok_or(Problem::Empty)?;
+        let now_s = self.clock.now_s();
+        let time_s = match *said {
+            Some(said) if applied.height < said.height => {
+                return Err(Problem::WentBack(applied.height, said.height));
+            }
+            Some(said) => now_s.max(said.time_s),
+            None => {
+                let header = self.store.header(applied.height)?.ok_or(Problem::Empty)?;
+                let block_s = Header::decode(&header).map_err(BlockRefusal::from)?.time_s;
+                if now_s < block_s {
+                    tracing::warn!(chain = %self.chain, now_s, block_s,
+                        "the clock is behind the newest block: nothing is said about this chain until it is not");
+                    return Ok(None);
+                }
+                now_s
+            }
+        };
+        *said = Some(Said { height: applied.height, time_s });
+        let (height, digest) = (applied.height, applied.digest);
+        let tip =
+            SignedTip::sign(&self.signing, self.network, self.chain, self.branch, height, digest, time_s);
+        Ok(Some(tip.encode().into()))
     }
 
     /// Whether a quorum of this chain's validators has said lately that this node is not behind.

@@ -10,5 +10,6 @@ mod mirror;
 mod release;
 mod simulated;
 mod stream;
+mod tips;
 mod versions;
 mod world;

@@ -176,7 +176,7 @@ impl Application for Broken {
     fn peers(&self) -> crate::Peers {
         self.0.peers()
     }
-    fn tip(&self) -> Bytes {
+    fn tip(&self) -> Option<Bytes> {
         self.0.tip()
     }
     fn hear_tip(&self, from: [u8; 32], tip: &[u8]) -> Option<u64> {

@@ -132,7 +132,7 @@ impl Blocks {
     }
 
     fn line(&mut self, block: Option<StreamBlock>, lines: &mut Vec<u8>) -> Result<(), ApiError> {
-        let tip = running(&self.branch, self.chain)?.application.tip();
+        let tip = running(&self.branch, self.chain)?.application.tip().ok_or(ApiError::Stopped)?;
         let item = StreamItem { block, tip: tip.as_ref().into() };
         let item = serde_json::to_vec(&item).map_err(ApiError::internal)?;
         self.part = self.part.saturating_add(1);

@@ -273,7 +273,7 @@ impl Application for Rogue {
     fn peers(&self) -> Peers {
         self.honest.peers()
     }
-    fn tip(&self) -> Bytes {
+    fn tip(&self) -> Option<Bytes> {
         self.honest.tip()
     }
     fn hear_tip(&self, from: [u8; 32], tip: &[u8]) -> Option<u64> {
