@@ -18,6 +18,9 @@ use wardline_store::{Envelope, NewVault, StoppedFile, StoreError, StoredRow, che
 /// A checksum, and the wrapped key under it.
 type Stray = ([u8; 8], Vec<u8>);
 
+/// Object, version and the pointer's first bytes, as custody has them: a draft of the same version is another one.
+type Named = ([u8; 16], u32, [u8; 8]);
+
 /// What is said of a wrapped key that is gone.
 const NO_KEY: &str = "this branch can open it no more; other branches' shares do, while two of them are up";
 
@@ -60,7 +63,7 @@ fn envelopes(
     known: &BTreeMap<Chain, Known>,
     new: &NewVault,
     peers: &mut dyn Peers,
-    held: &mut BTreeSet<([u8; 16], u32)>,
+    held: &mut BTreeSet<Named>,
     strays: &mut Vec<Stray>,
     report: &mut RepairReport,
     progress: &mut dyn FnMut(CheckProgress),
@@ -106,7 +109,8 @@ fn envelopes(
             None => report.lost.push(format!("{}: the wrapped key is lost: {NO_KEY}", name_of(&row))),
         }
         if new.envelope(Some(number), &envelope)? {
-            held.insert((envelope.object, envelope.version));
+            let start = envelope.pointer.bytes().first_chunk().copied().unwrap_or_default();
+            held.insert((envelope.object, envelope.version, start));
         }
         progress(CheckProgress::Envelopes(done));
     }
@@ -195,14 +199,12 @@ fn custody(
     known: &BTreeMap<Chain, Known>,
     new: &NewVault,
     peers: &mut dyn Peers,
-    held: &BTreeSet<([u8; 16], u32)>,
+    held: &BTreeSet<Named>,
     strays: &[Stray],
     report: &mut RepairReport,
 ) -> Result<(), super::RepairError> {
     let Some(main) = known.get(&Chain::Main) else { return Ok(()) };
-    for (object, version, _) in
-        main.gathered.custody.iter().filter(|(object, version, _)| !held.contains(&(*object, *version)))
-    {
+    for (object, version, _) in main.gathered.custody.iter().filter(|named| !held.contains(*named)) {
         let record = RecordId::from_bytes(*object);
         let entry = record_entry(known, record)?.filter(|entry| entry.version == *version);
         let Some(entry) = entry else {

@@ -10,6 +10,7 @@ use std::{
 use tempfile::TempDir;
 use wardline_crypto::Digest;
 use wardline_ledger::{Canonical, Header, decode_body, encode_body, transaction_root};
+use wardline_store::checksums;
 
 const PAGE: usize = 4096;
 
@@ -76,6 +77,34 @@ pub(super) fn rewrite(directory: &Path, file: &str, from: u64) {
         let sql = "UPDATE header SET bytes = ?1, digest = ?2 WHERE height = ?3";
         connection.execute(sql, (encoded, digest.bytes(), height as i64)).unwrap();
     }
+    connection.close().unwrap();
+}
+
+/// An agreed envelope is gone, and an unagreed draft of the same version is there.
+fn only_a_draft(directory: &Path) {
+    let connection = Connection::open(directory.join("vault.sqlite")).unwrap();
+    let (number, object, mut bytes): (i64, [u8; 16], Vec<u8>) = connection
+        .query_row("SELECT min(number), object, bytes FROM envelope WHERE content = 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    let pointer = Digest::of(&bytes);
+    let header = wardline_crypto::peek(&bytes).unwrap();
+    let sum = checksums::of_envelope(&object, header.version, 1, None, None, pointer.bytes());
+    let next: i64 =
+        connection.query_row("SELECT max(number) + 1 FROM envelope", [], |row| row.get(0)).unwrap();
+    // The agreed one's wrapped key stays, and the draft has one like it.
+    let stanza: Vec<u8> = connection
+        .query_row("SELECT bytes FROM stanza WHERE envelope = ?1", [number], |row| row.get(0))
+        .unwrap();
+    let key_sum = checksums::of_stanza(pointer.bytes(), &stanza);
+    connection.pragma_update(None, "foreign_keys", false).unwrap();
+    let sql = "UPDATE envelope SET number = ?1, bytes = ?2, pointer = ?3, checksum = ?4, home = NULL, author = NULL \
+               WHERE number = ?5";
+    connection.execute(sql, rusqlite::params![next, bytes, pointer.bytes(), sum, number]).unwrap();
+    let sql = "INSERT INTO stanza (envelope, bytes, checksum) VALUES (?1, ?2, ?3)";
+    connection.execute(sql, rusqlite::params![next, stanza, key_sum]).unwrap();
     connection.close().unwrap();
 }
 
@@ -159,6 +188,7 @@ pub(super) const DEEDS: &[(&str, &str, &str, Deed)] = &[
             "DELETE FROM envelope WHERE number = (SELECT min(number) FROM envelope WHERE content = 1)",
         );
     }),
+    ("a draft in the place of an envelope", "vault.sqlite", "", only_a_draft),
 ];
 
 /// What only this branch knows: named, and a repair can only say so.
