@@ -84,7 +84,8 @@ impl Log {
             let earlier = (1..ROUNDS).contains(&salts.0.wrapping_sub(word(8)));
             if !earlier || word(12) == salts.1 {
                 let what = "the log does not check from here on: what was committed behind is not read";
-                flaws.push(doubt(at, length, what));
+                let may_be_a_crash = !goes_on_after_a_commit(file, at, length, salts, little)?;
+                flaws.push(Flaw { may_be_a_crash, ..doubt(at, length, what) });
                 return Ok(log);
             }
             behind += FRAME;
@@ -95,6 +96,35 @@ impl Log {
         }
         Ok(log)
     }
+}
+
+/// Whether behind a broken frame lies a commit of this round that another frame follows. A commit is on the disk before
+/// the next frame is written: no power cut breaks a frame before it. Of the last commit that cannot be told.
+fn goes_on_after_a_commit(
+    file: &File,
+    from: u64,
+    length: u64,
+    salts: (u32, u32),
+    little: bool,
+) -> io::Result<bool> {
+    let mut commit = None;
+    let (mut at, mut frame) = (from, vec![0; FRAME_HEADER + PAGE]);
+    while at + FRAME <= length {
+        file.read_exact_at(&mut frame, at)?;
+        let word = |at| u32_at(&frame, at).unwrap_or_default();
+        let (head, page) = frame.split_at(FRAME_HEADER);
+        let of_this_round = (word(8), word(12)) == salts;
+        let own = (word(16), word(20));
+        // Frames of other transactions that were cut short do not go on from each other.
+        let follows =
+            |sum| checksum(checksum(sum, head.get(..8).unwrap_or_default(), little), page, little) == own;
+        if of_this_round && commit.is_some_and(follows) {
+            return Ok(true);
+        }
+        commit = (of_this_round && word(4) != 0).then_some(own);
+        at += FRAME;
+    }
+    Ok(false)
 }
 
 /// SQLite's sums over pairs of words.
