@@ -249,7 +249,7 @@ fn missing(name: &str, report: &mut CheckReport) {
 }
 
 /// Tells what else lies in the directory.
-fn look_around(directory: &Path, report: &mut CheckReport) -> Result<(), CheckError> {
+pub(crate) fn look_around(directory: &Path, report: &mut CheckReport) -> Result<(), CheckError> {
     let failed = |source| CheckError::Directory { path: directory.to_owned(), source };
     let mut files = 0;
     let mut names = Vec::new();

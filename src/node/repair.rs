@@ -11,6 +11,7 @@ mod vault;
 
 use crate::check::{
     CheckError, CheckProgress, CheckReport, CheckVerdict, Known, VAULT_FILE, asked_branch, check_locked,
+    look_around,
 };
 use crate::node::CHAIN_FILES;
 use std::{
@@ -127,7 +128,9 @@ pub fn repair(
     progress: &mut dyn FnMut(CheckProgress),
 ) -> Result<RepairReport, RepairError> {
     let names: Vec<&str> = CHAIN_FILES.iter().map(|(_, name)| *name).chain([VAULT_FILE]).collect();
-    let _lock = StoppedLock::take(directory, &names)?;
+    // Before lock files are made in it: it may be anybody's.
+    look_around(directory, &mut CheckReport::new(genesis))?;
+    let _lock = StoppedLock::make(directory, &names)?;
     finish_swap(directory)?;
     let room = Room::make(directory)?;
     let before = check_locked(genesis, directory, Some(own), &room.0, progress)?;

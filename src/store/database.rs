@@ -146,7 +146,7 @@ fn lock(directory: &Path, path: &Path) -> Result<File> {
 }
 
 /// Opens a file for reading and writing, made readable to its owner only.
-fn private_file(path: &Path) -> std::io::Result<File> {
+pub(crate) fn private_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 

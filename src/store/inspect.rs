@@ -11,6 +11,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use crate::database::private_file;
 use crate::error::{Result, StoreError};
 use crate::image::shape::{Expected, Shape, schema};
 use crate::image::{Flaw, Image, Place, Rows, Value};
@@ -65,20 +66,33 @@ pub struct Fault {
     pub doubt: bool,
 }
 
-/// Holds a stopped node's files until it is dropped, so that no node starts on them meanwhile. Makes no file.
+/// Holds a stopped node's files until it is dropped, so that no node starts on them meanwhile.
 #[derive(Debug)]
 pub struct StoppedLock(#[allow(dead_code, reason = "held, not read")] Vec<File>);
 
 impl StoppedLock {
-    /// Locks those of the named files in `directory` that have a lock file.
+    /// Locks those of the named files in `directory` that have a lock file, and makes none: for who only reads.
     ///
     /// # Errors
     /// [`StoreError::Locked`] while a node has one of them open.
     pub fn take(directory: &Path, names: &[&str]) -> Result<Self> {
+        Self::lock(directory, names, |path| File::open(path))
+    }
+
+    /// Locks all of the named files in `directory`, whose lock files are made where there are none, as in a restored
+    /// directory: for who writes.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while a node has one of them open; when a lock file cannot be made.
+    pub fn make(directory: &Path, names: &[&str]) -> Result<Self> {
+        Self::lock(directory, names, private_file)
+    }
+
+    fn lock(directory: &Path, names: &[&str], open: fn(&Path) -> std::io::Result<File>) -> Result<Self> {
         let mut held = Vec::new();
         for name in names {
             let path = directory.join(format!("{name}.lock"));
-            let file = match File::open(&path) {
+            let file = match open(&path) {
                 Ok(file) => file,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(source) => return Err(StoreError::File { path, source }),

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use rusqlite::Connection;
 
 use super::*;
-use crate::StoreError;
+use crate::{FileKind, StoppedFile, StoppedLock, StoreError};
 
 #[test]
 fn files_are_readable_to_their_owner_only() {
@@ -93,4 +93,56 @@ fn every_connection_has_the_durable_settings() {
         Ok(reader.execute("DELETE FROM envelope", [])?)
     });
     assert!(written.is_err(), "a read connection wrote");
+}
+
+#[test]
+fn a_directory_without_lock_files_is_held_by_who_writes_in_it() {
+    let home = directory();
+    drop(chain(&home));
+    let (path, lock) = (home.path().join("main.sqlite"), home.path().join("main.sqlite.lock"));
+    std::fs::remove_file(&lock).unwrap();
+    drop(StoppedLock::take(home.path(), &["main.sqlite"]).unwrap());
+    assert!(!lock.exists(), "who reads makes no file");
+    let held = StoppedLock::make(home.path(), &["main.sqlite"]).unwrap();
+    assert!(matches!(ChainStore::open(&path), Err(StoreError::Locked { .. })));
+    assert_eq!(lock.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    drop(held);
+    assert!(ChainStore::open(&path).is_ok());
+}
+
+#[test]
+fn a_commit_that_others_follow_is_not_lost_by_a_power_cut() {
+    let home = directory();
+    let (store, path) = (vault(&home), home.path().join("vault.sqlite"));
+    for seed in 1..4 {
+        put(&store, envelope(seed, 10)).unwrap();
+    }
+    let cut = directory();
+    let copy = cut.path().join("vault.sqlite");
+    std::fs::copy(&path, &copy).unwrap();
+    let whole = std::fs::read(path.with_extension("sqlite-wal")).unwrap();
+    let frame = 24 + 4096;
+    let commits: Vec<usize> = (0..(whole.len() - 32) / frame)
+        .map(|number| 32 + number * frame)
+        .filter(|at| whole[at + 4..at + 8] != [0; 4])
+        .collect();
+    assert!(commits.len() >= 3, "{commits:?}");
+    let doubts = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at + 24 + 100] ^= 1;
+        std::fs::write(copy.with_extension("sqlite-wal"), bytes).unwrap();
+        let mut doubts = Vec::new();
+        let file = StoppedFile::open(&copy, FileKind::Vault).unwrap().unwrap();
+        file.structure(&mut |fault| {
+            if fault.what.contains("does not check from here on") {
+                doubts.push(fault.doubt);
+            }
+        });
+        doubts
+    };
+    let (last, others) = commits.split_last().unwrap();
+    for at in others {
+        assert_eq!(doubts(*at), [false], "frame at {at}");
+    }
+    assert_eq!(doubts(*last), [true], "the last may not have been written to its end");
 }

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use tokio::{runtime::Handle, task::block_in_place};
 use wardline_ledger::{BranchId, Chain, RecordId, StateProof};
 use wardline_policy::{Purpose, RecordKind};
+use wardline_store::{ChainStore, StoreError};
 use wardline_wire::{Block, Envelopes, Headers};
 
 /// Branches 2 to 4, asked over TLS by an auditor.
@@ -212,7 +213,19 @@ async fn a_repair_that_cannot_be_done_or_is_interrupted_leaves_the_old_files() {
     let refused = crate::check(&running.world.genesis, &held, None, scratch, &mut |_| {}).unwrap_err();
     assert!(refused.to_string().contains("again"), "{refused}");
     others.liars = 0;
-    let report = repaired(&held, &mut others).unwrap();
+    // A restored directory has no lock files; no node may start on it meanwhile all the same.
+    for name in ["main", "side", "vault"] {
+        let _ = fs::remove_file(held.join(format!("{name}.sqlite.lock")));
+    }
+    let mut asked = 0;
+    let mut meanwhile = |_| {
+        let opened = ChainStore::open(held.join("side.sqlite"));
+        assert!(matches!(opened, Err(StoreError::Locked { .. })), "a node could start");
+        asked += 1;
+    };
+    let report =
+        repair(&running.world.genesis, &held, BranchId(1), &mut others, "later", &mut meanwhile).unwrap();
+    assert!(asked > 0);
     assert_eq!(report.before.verdict(), CheckVerdict::Whole, "{}", told(&report.before));
     assert!(held.join("main.sqlite.damaged-stamp").exists());
     running.stop().await;
