@@ -40,8 +40,11 @@ pub fn verify(genesis: &Genesis, directory: &Path, branch: Option<&str>, json: b
     Ok(code(report.verdict()))
 }
 
-/// A branch by name, as the genesis has it.
+/// A branch by name, as the genesis has it; one that was added later by its number.
 fn numbered(genesis: &Genesis, name: &str) -> Result<BranchId> {
+    if let Ok(number) = name.parse() {
+        return Ok(BranchId(number));
+    }
     let found = genesis.participants.iter().find(|one| one.name.eq_ignore_ascii_case(name));
     Ok(found.ok_or_else(|| format!("`{name}` is no branch of {}", genesis.name))?.id)
 }

@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use wardline_crypto::Digest;
-use wardline_ledger::{BranchId, Canonical, Chain, Genesis, LookupId, NetworkId, TreeError};
+use wardline_ledger::{BranchId, Canonical, Chain, Genesis, LookupId, NetworkId, TreeError, state};
 use wardline_store::{ChainStore, Fault, FileKind, SWAP_MARK, StoppedFile, StoppedLock, StoreError};
 use wardline_wire::AuditEntry;
 
@@ -204,14 +204,11 @@ pub(crate) fn check_locked(
     look_around(directory, &mut report)?;
     let vault = StoppedFile::open(&directory.join(VAULT_FILE), FileKind::Vault)?;
     report.branch = branch.or_else(|| vault.as_ref().and_then(|vault| whose(vault, &report.network)));
-    let participant =
-        |id: BranchId| genesis.participants.iter().find(move |participant| participant.id == id);
-    let trusted = report.branch.and_then(participant).map(|participant| participant.trusted);
-
     let room = Scratch::make(scratch)?;
     let mut known = BTreeMap::new();
     for (chain, name) in CHAIN_FILES {
         let path = directory.join(name);
+        let trusted = report.branch.map(|own| trusted(genesis, &known, own)).transpose()?.flatten();
         match StoppedFile::open(&path, FileKind::Chain)? {
             Some(file) => {
                 known.insert(
@@ -231,6 +228,20 @@ pub(crate) fn check_locked(
     }
     report.sort();
     Ok(report)
+}
+
+/// Whether a branch is trusted as the main chain has it by now, which comes first; else as it began.
+pub(crate) fn trusted(
+    genesis: &Genesis,
+    known: &BTreeMap<Chain, Known>,
+    branch: BranchId,
+) -> Result<Option<bool>, CheckError> {
+    let now = match known.get(&Chain::Main) {
+        Some(main) => state::participant(&main.store, branch).map_err(TreeError::from)?,
+        None => None,
+    };
+    let first = || genesis.participants.iter().find(|participant| participant.id == branch).cloned();
+    Ok(now.or_else(first).map(|participant| participant.trusted))
 }
 
 /// What a chain's check leaves for that of the vault.

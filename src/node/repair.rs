@@ -11,7 +11,7 @@ mod vault;
 
 use crate::check::{
     CheckError, CheckProgress, CheckReport, CheckVerdict, Known, VAULT_FILE, asked_branch, check_locked,
-    look_around,
+    look_around, trusted,
 };
 use crate::node::CHAIN_FILES;
 use std::{
@@ -151,11 +151,13 @@ pub fn repair(
     {
         return Err(RepairError::OtherBranch { found, wanted: own });
     }
-    let trusted = genesis.participants.iter().any(|one| one.id == own && one.trusted);
     let mut known: BTreeMap<Chain, Known> = BTreeMap::new();
     let decided = vault.as_ref().map(heights_in).unwrap_or_default();
     let mut fresh = Vec::new();
-    for (chain, name) in CHAIN_FILES.iter().filter(|(chain, _)| *chain == Chain::Main || trusted) {
+    for (chain, name) in &CHAIN_FILES {
+        if *chain == Chain::Side && trusted(genesis, &known, own)? != Some(true) {
+            continue;
+        }
         let file = StoppedFile::open(&directory.join(name), FileKind::Chain)?;
         let at_least = decided.get(chain).copied().unwrap_or_default();
         let from = chain::From { file: file.as_ref(), at_least };

@@ -9,7 +9,9 @@ use std::{
 };
 use tempfile::TempDir;
 use wardline_crypto::Digest;
-use wardline_ledger::{Canonical, Header, decode_body, encode_body, transaction_root};
+use wardline_ledger::{
+    BranchId, Canonical, Header, RegistryEntry, decode_body, encode_body, transaction_root,
+};
 use wardline_store::checksums;
 
 const PAGE: usize = 4096;
@@ -307,5 +309,30 @@ async fn older_copies(mut running: Running, home: TempDir) {
         assert!(wrong.clone().all(|fault| fault.table.as_deref() == Some("audit")), "{}", told(&mended));
         assert!(file == "vault.sqlite" || wrong.count() == 0, "{}", told(&mended));
     }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_became_trusted_later_needs_the_side_chain_too() {
+    let mut running = lived().await;
+    let world = &running.world;
+    let own = crate::BranchSecrets::generate(true, &mut wardline_crypto::SeededEntropy::new(6)).unwrap();
+    let addresses = crate::BranchAddresses {
+        api: "https://127.0.0.1:1".to_owned(),
+        main: "127.0.0.1:2".to_owned(),
+        side: Some("127.0.0.1:3".to_owned()),
+    };
+    let joins = own.participant(BranchId(6), "Branch 6", true, &addresses).unwrap();
+    let joins = world.registry(1, RegistryEntry::Participant(joins));
+    let operator = world.session("operator 1", super::now_s());
+    running.make_final(1, &operator, "main", &joins).await;
+    running.stop_branch(1).await;
+    let home = TempDir::new().unwrap();
+    let directory = copy(&running.directory(1), &home.path().join("six"));
+    fs::remove_file(directory.join("side.sqlite")).unwrap();
+    let six = Some(BranchId(6));
+    let report = crate::check(&running.world.genesis, &directory, six, home.path(), &mut |_| {}).unwrap();
+    let missing = |one: &wardline_store::Fault| one.file == "side.sqlite" && one.what.contains("missing");
+    assert!(report.faults.iter().any(missing), "{}", told(&report));
     running.stop().await;
 }
