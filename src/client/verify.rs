@@ -48,7 +48,8 @@ const THIS_TERMINAL: &str = "this terminal's last verification";
 pub struct VerifyRequest {
     /// Take blocks from the branch of this name alone; else from whoever has them, own branch first.
     pub branch: Option<String>,
-    /// Compare every trusted branch's copy of each record, not the home branch's alone.
+    /// Compare every trusted branch's copy of each record, not the home branch's alone. The main chain is then replayed
+    /// from the genesis: who signed for a copy only its blocks prove.
     pub all_copies: bool,
     /// Fetch and compare every branch's own headers, certificates and bodies too, from the genesis.
     pub each: bool,
@@ -358,7 +359,9 @@ impl Inner {
         depth: Depth,
         request: &VerifyRequest,
     ) -> Result<Begun, ClientError> {
-        let (folder, anew) = (self.state.clone(), request.from_genesis || request.branch.is_some());
+        let signers = request.all_copies && chain == Chain::Main;
+        let (folder, anew) =
+            (self.state.clone(), request.from_genesis || request.branch.is_some() || signers);
         let genesis = Arc::new(genesis.clone());
         let pinned = genesis.clone();
         let opened = heavy(move || Keeper::open(&folder, &pinned, chain, depth, anew)).await?;

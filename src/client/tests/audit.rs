@@ -3,13 +3,17 @@
 use super::{
     records::{enrolled, report},
     server::Net,
-    verify::{RECORDS, grown},
+    verify::{RECORDS, grown, verify},
     vice::Vice,
 };
-use crate::{Audit, Auditor, ClientError, Group, NewRecord, Session, Verdict};
-use std::collections::BTreeSet;
+use crate::{Audit, Auditor, ClientError, Group, NewRecord, Session, Verdict, VerifyRequest};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 use tokio::sync::mpsc::unbounded_channel;
-use wardline_ledger::{Body, BranchId, Canonical as _, Chain, Lack, Named, RecordId};
+use wardline_crypto::Digest;
+use wardline_ledger::{Body, BranchId, Canonical as _, Chain, Lack, Named, RecordId, Writer};
 use wardline_policy::{Role, Roles};
 
 /// A console with a state folder of its own.
@@ -144,6 +148,67 @@ async fn a_round_fetches_what_is_new_or_was_bad_and_says_only_what_is_news() {
     assert!(newer.settled.is_some());
     let all = round(&mut other, true, true).await;
     assert_eq!((all.fetched, all.verdict.since), (2, all.verdict.height));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signed_for_a_copy_is_not_taken_from_a_file() {
+    let net = grown().await;
+    let console = || console(&net, "one", net.world.session());
+    let again = VerifyRequest::default();
+    assert_eq!(verify(&net, &console(), again.clone()).await.verdict(), Verdict::Holds);
+    let path = net.folder.path().join("one").join("main.replay.verified");
+    let good = fs::read(&path).unwrap();
+    let signers: BTreeMap<RecordId, Vec<BranchId>> = kept(&net).into_iter().collect();
+    let written = |signers: &BTreeMap<RecordId, Vec<BranchId>>| {
+        let mut w = Writer::default();
+        w.len(signers.len());
+        for (record, holders) in signers {
+            record.write(&mut w);
+            w.list(holders);
+        }
+        w.into_bytes()
+    };
+    let true_ones = written(&signers);
+    let forge = |signers: BTreeMap<RecordId, Vec<BranchId>>| {
+        let content = &good[..good.len() - 32];
+        let at = content.windows(true_ones.len()).position(|bytes| bytes == true_ones).unwrap();
+        let mut forged = [&content[..at], &written(&signers), &content[at + true_ones.len()..]].concat();
+        let sum = Digest::of(&forged);
+        forged.extend_from_slice(sum.as_ref());
+        fs::write(&path, forged).unwrap();
+    };
+    let (record, holders) = kept(&net).remove(0);
+    let with = |holders: Vec<BranchId>| {
+        let mut signers = signers.clone();
+        signers.insert(record, holders);
+        signers
+    };
+    let home = net.world.session().branch();
+    let but_home = (1..=4).map(BranchId).filter(|branch| *branch != home).collect();
+    for signers in [BTreeMap::new(), with(Vec::new()), with(vec![home]), with(vec![home; 3]), with(but_home)]
+    {
+        forge(signers);
+        let all = verify(&net, &console(), again.clone()).await;
+        let why = all.main.restarted.clone().unwrap_or_default();
+        assert!(why.contains("who signed for a record"), "{why}");
+        assert_eq!((all.verdict(), all.main.earlier.len()), (Verdict::Holds, 0));
+    }
+
+    // As many as are needed, and others than those who did sign: nobody but the blocks can tell.
+    spoil(&net, &record, &holders, Lack::Missing);
+    let other = (1..=4).map(BranchId).filter(|branch| *branch != home && !holders.contains(branch));
+    forge(with(std::iter::once(home).chain(other).chain([BranchId(5)]).collect()));
+    let group = console();
+    let mut auditor = group.auditor(&net.world.genesis).await.unwrap();
+    let found = round(&mut auditor, true, false).await;
+    assert_eq!((found.verdict(), of(&found.named, record)), (Verdict::Wrong, vec![Lack::Missing; 2]));
+    let mut copies: Vec<BranchId> = found.named.iter().map(|one| one.branch).collect();
+    copies.retain(|branch| !holders.contains(branch));
+    assert_eq!(copies, [], "only who signed is accused");
+    forge(with(vec![home, BranchId(5)]));
+    let all = verify(&net, &console(), VerifyRequest { all_copies: true, ..again }).await;
+    assert_eq!(all.main.earlier, [], "replayed");
+    assert_eq!((all.verdict(), all.records.bad()), (Verdict::Wrong, holders.len()), "{all:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,7 +63,7 @@ pub struct Auditor {
 }
 
 impl Group {
-    /// Prepares to audit: the main chain from where this terminal verified it last, the auditor's last verdict proven.
+    /// Prepares to audit: the main chain from the genesis, since who signed custody of a record only its blocks prove.
     ///
     /// # Errors
     /// When this person may not, nobody answers, or the session is over.
@@ -75,7 +75,8 @@ impl Group {
                 return Err(ClientError::Refused(why));
             }
         }
-        let begun = inner.begin_check(genesis, Chain::Main, Depth::Replay, &VerifyRequest::default()).await?;
+        let anew = VerifyRequest { from_genesis: true, ..VerifyRequest::default() };
+        let begun = inner.begin_check(genesis, Chain::Main, Depth::Replay, &anew).await?;
         Ok(Auditor { group: self.clone(), genesis: genesis.clone(), begun, said: None })
     }
 }
@@ -168,14 +169,16 @@ impl Auditor {
         let inner = &self.group.inner;
         let mut seed = [0; 32];
         OsEntropy.fill(&mut seed);
-        let mut at: BTreeMap<BranchId, Vec<Wanted>> = BTreeMap::new();
+        let (mut at, mut found) = (BTreeMap::<BranchId, Vec<Wanted>>::new(), Vec::new());
         for one in due {
             let again = before.iter().flat_map(|said| &said.named).filter(|bad| bad.record == one.id);
-            for branch in drawn(&seed, one, again.map(|bad| bad.branch)) {
+            let drawn = drawn(&seed, one, again.map(|bad| bad.branch));
+            found.extend(undrawn(one, &drawn));
+            for branch in drawn {
                 at.entry(branch).or_default().push(wanted(one));
             }
         }
-        let (mut asked, mut found) = (Vec::<(Arc<Branch>, Vec<Wanted>)>::new(), Vec::new());
+        let mut asked = Vec::<(Arc<Branch>, Vec<Wanted>)>::new();
         for (id, wanted) in at {
             match inner.branch(id.0) {
                 Some(branch) => asked.push((branch.clone(), wanted)),
@@ -214,6 +217,17 @@ fn drawn(seed: &[u8; 32], one: &Kept, again: impl Iterator<Item = BranchId>) -> 
     drawn
 }
 
+/// What two copies lack of two: nobody is known to have signed for them, so nobody is asked, and a copy that was not
+/// looked at is not whole. Named after the record's home branch, or the first number that was not drawn.
+fn undrawn(one: &Kept, drawn: &BTreeSet<BranchId>) -> Vec<Named> {
+    std::iter::once(one.entry.branch)
+        .chain((1..).map(BranchId).filter(|other| *other != one.entry.branch))
+        .filter(|branch| !drawn.contains(branch))
+        .take(COPIES.saturating_sub(drawn.len()))
+        .map(|branch| named(one.id, branch, Lack::Unanswered))
+        .collect()
+}
+
 fn named(record: RecordId, branch: BranchId, lack: Lack) -> Named {
     Named { record, branch, lack }
 }
@@ -232,4 +246,43 @@ fn first(found: &[Named]) -> Vec<Named> {
     let mut named: Vec<Named> = bad.into_iter().chain(unheard).take(MAX_NAMED).collect();
     named.sort();
     named
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wardline_ledger::RecordEntry;
+    use wardline_policy::RecordKind;
+
+    #[test]
+    fn a_copy_that_nobody_is_asked_for_is_not_heard_of() {
+        let home = BranchId(2);
+        let record = |holders: &[u16]| Kept {
+            id: RecordId::from_bytes([7; 16]),
+            entry: RecordEntry {
+                branch: home,
+                kind: RecordKind::Allergy,
+                author: wardline_ledger::StaffId::from_bytes([1; 16]),
+                pointer: Digest::ZERO,
+                size: 1,
+                version: 1,
+                height: 1,
+            },
+            holders: holders.iter().copied().map(BranchId).collect(),
+        };
+        for (holders, lacking) in [
+            (&[][..], &[2, 1][..]),
+            (&[2], &[1]),
+            (&[1], &[2]),
+            (&[5], &[2]),
+            (&[2, 3], &[]),
+            (&[1, 2, 3], &[]),
+        ] {
+            let one = record(holders);
+            let lacks = undrawn(&one, &drawn(&[0; 32], &one, std::iter::empty()));
+            let expected: Vec<Named> =
+                lacking.iter().map(|branch| named(one.id, BranchId(*branch), Lack::Unanswered)).collect();
+            assert_eq!(lacks, expected, "{holders:?}");
+        }
+    }
 }

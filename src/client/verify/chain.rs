@@ -5,7 +5,7 @@
 use super::resume::Progress;
 use crate::cores::{self, cores};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io,
 };
 use wardline_crypto::Digest;
@@ -161,7 +161,24 @@ impl ChainCheck {
         };
         check.transactions = kept.transactions.iter().filter_map(named).collect();
         check.holders = kept.holders;
+        check.signed_for()?;
         Ok(check)
+    }
+
+    /// Whether each record has as many signers as the rules demand, its home branch among them: who else signed, the
+    /// state does not say, and a record of nobody would be looked at nowhere.
+    fn signed_for(&self) -> Result<(), String> {
+        if self.depth < Depth::Replay {
+            return Ok(());
+        }
+        let policy = state::policy(self.replay.state()).map_err(|error| error.to_string())?;
+        for (id, entry) in self.records().map_err(|error| error.to_string())? {
+            let signed: BTreeSet<BranchId> = self.holders.get(&id).into_iter().flatten().copied().collect();
+            if signed.len() < usize::from(policy.copies_min) || !signed.contains(&entry.branch) {
+                return Err("it leaves out who signed for a record".to_owned());
+            }
+        }
+        Ok(())
     }
 
     /// The changes of validators up to the newest header.
