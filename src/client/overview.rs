@@ -235,6 +235,7 @@ impl Group {
         let mut warnings = Vec::new();
         for chain in Chain::ALL {
             let Ok(trust) = inner.trust(chain) else { continue };
+            inner.compare_memory(chain).await;
             warnings.extend(trust.notices(inner.clock.now_s()));
             if let Some(conflict) = trust.conflict() {
                 inner.raise(conflict.finding(inner.session.branch().0)).await;

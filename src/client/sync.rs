@@ -293,6 +293,31 @@ impl Inner {
         Ok(found.into_values().collect())
     }
 
+    /// Looks whether a block that was verified here before, below the head, is in the chain that is followed. As long as
+    /// nobody gives the headers it stays open, and is told.
+    pub(crate) async fn compare_memory(&self, chain: Chain) {
+        let Ok(trust) = self.trust(chain) else { return };
+        let Some((height, digest)) = trust.behind() else { return };
+        let found = self.walk_back(chain, height, height, None).await.ok();
+        let Some(own) = found.and_then(|found| found.into_iter().find(|own| own.header.height == height))
+        else {
+            return;
+        };
+        let mut shown = None;
+        if own.digest != digest {
+            for branch in self.on(chain) {
+                match self.certified_at(&branch, chain, height).await {
+                    Ok((digest, certified)) if digest == own.digest => {
+                        shown = Some(certified);
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        trust.compare_behind(&own, shown);
+    }
+
     /// Keeps the checkpoint on disk.
     pub(crate) async fn keep_checkpoint(&self, chain: Chain) -> Result<(), ClientError> {
         let trust = self.trust_arc(chain)?;

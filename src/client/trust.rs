@@ -14,6 +14,7 @@ pub use error::{Refused, TrustError};
 pub(crate) use file::write_whole;
 
 use crate::{
+    alarm::Certified,
     branch::MinHeights,
     cores::{check, read},
 };
@@ -24,6 +25,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, Instant},
 };
+use wardline_crypto::Digest;
 use wardline_ledger::{
     Advanced, Canonical, Certificates, Chain, Checkpoint, Genesis, Given, NetworkId, ProvenHead, StateProof,
     TrustPath, ValidatorSet, VerifiedHeader, light,
@@ -64,8 +66,12 @@ struct Verified {
     stones: BTreeMap<u64, Known>,
     /// What the memory has above the checkpoint: the chain must lead through it.
     ahead: Option<Box<Proved>>,
+    /// A head below the checkpoint that was verified here before: not replaced before this chain has its block.
+    behind: Option<Box<Proved>>,
+    /// Blocks of this chain that are or were in the files.
+    joined: BTreeMap<u64, Digest>,
     /// What is to be told of the files, for people.
-    notice: Option<String>,
+    told: Vec<String>,
     conflict: Option<Conflict>,
     saved_height: u64,
     saved_at: Option<Instant>,
@@ -91,20 +97,18 @@ impl Trust {
             Checkpoint::genesis(genesis, chain).map_err(|error| TrustError::Genesis(error.to_string()))?;
 
         let found = kept.load(&start)?;
-        let before = match remembered
-            .as_ref()
-            .filter(|place| !place.is_same_as(&kept))
-            .map(|place| place.load(&start))
-            .transpose()?
-        {
-            Some(Found::Head(before)) => Some(before),
-            _ => None,
+        let other = remembered.as_ref().filter(|place| !place.is_same_as(&kept));
+        let (before, forgotten) = match other.map(|place| place.load(&start)).transpose()? {
+            Some(Found::Head(before)) => (Some(before), None),
+            Some(Found::OtherVersion) => (None, other),
+            Some(Found::Nothing) | None => (None, None),
         };
         let at = |proved: &Proved| proved.checkpoint.header.height;
         let height = if let Found::Head(head) = &found { at(head) } else { 0 };
         let ahead = before.as_ref().map(|before| at(before)).filter(|before| *before > height);
         let path = kept.path.display();
-        let notice = match (&found, ahead) {
+        let mut told = Vec::new();
+        told.extend(match (&found, ahead) {
             (Found::Head(_), Some(ahead)) => Some(format!(
                 "OLDER COPY: `{path}` ends at block {height} of the {chain} chain, and block {ahead} was verified here \
                  before: it was put back, or another folder was used meanwhile. Only a chain that leads through that \
@@ -112,12 +116,21 @@ impl Trust {
             )),
             (Found::OtherVersion, _) => Some(format!(
                 "`{path}` is of another version of this program and was not taken: the {chain} chain is verified \
-                 again from its genesis"
+                 again from its genesis, and the file kept as `{path}.old`"
             )),
             _ => None,
-        };
+        });
+        told.extend(forgotten.map(|place| {
+            let path = place.path.display();
+            format!(
+                "`{path}` is of another version of this program: what was verified of the {chain} chain here before \
+                 is not compared with it, and the file kept as `{path}.old`"
+            )
+        }));
         let conflict = match (&found, &before) {
-            (Found::Head(kept), Some(before)) if at(kept) == at(before) => conflict::of_heads(before, kept),
+            (Found::Head(kept), Some(before)) if at(kept) == at(before) => {
+                conflict::of_heads(before, &kept.head)
+            }
             _ => None,
         };
         let proved = match found {
@@ -128,11 +141,18 @@ impl Trust {
                 checkpoint: start.clone(),
             },
         };
+        let (ahead, behind) = match before {
+            Some(before) if at(&before) > height => (Some(before), None),
+            Some(before) if (1..height).contains(&at(&before)) => (None, Some(before)),
+            _ => (None, None),
+        };
         let verified = Verified {
             recent: BTreeMap::from([(height, known(&proved.checkpoint))]),
             stones: BTreeMap::new(),
-            ahead: before.filter(|before| at(before) > height),
-            notice,
+            ahead,
+            behind,
+            joined: BTreeMap::from([(height, proved.checkpoint.digest)]),
+            told,
             conflict,
             saved_height: height,
             saved_at: None,
@@ -190,11 +210,19 @@ impl Trust {
                 header.height
             )
         });
-        let through = verified.ahead.as_ref().filter(|_| verified.notice.is_none()).map(|ahead| {
+        let through = verified.ahead.as_ref().filter(|_| verified.told.is_empty()).map(|ahead| {
             let height = ahead.checkpoint.header.height;
             format!("block {height} of the {chain} chain was verified here before: only a chain through it is followed")
         });
-        conflict.into_iter().chain(verified.notice.clone()).chain(through).chain(ahead).collect()
+        let behind = verified.behind.as_ref().filter(|_| conflict.is_none()).map(|behind| {
+            let height = behind.checkpoint.header.height;
+            format!(
+                "NOT COMPARED: block {height} of the {chain} chain was verified here before, and nobody has shown yet \
+                 that it is in the chain which is followed now"
+            )
+        });
+        let told = verified.told.iter().cloned();
+        conflict.into_iter().chain(told).chain(through).chain(behind).chain(ahead).collect()
     }
 
     /// The verified header at a height, if it is in memory.
@@ -270,23 +298,59 @@ impl Trust {
     }
 
     /// Keeps the checkpoint in its file and in the memory, each unless it already has a newer one of this network
-    /// (another console's). Until the chain has reached what the memory has, the memory stays as it is.
+    /// (another console's). Until the chain has reached what the memory has, and until it has shown the block of an
+    /// older one, that file stays as it is.
     ///
     /// # Errors
     /// When a file cannot be written, or blocks contradict each other: the files then stay as they are.
     pub fn save(&self) -> Result<(), TrustError> {
         self.may_go_on()?;
-        let proof = self.proven_head();
-        let height = self.head().header.height;
+        let (proof, height, digest) = {
+            let verified = self.read();
+            (verified.proof.clone(), verified.checkpoint.header.height, verified.checkpoint.digest)
+        };
         if height > 0 {
+            let passed = |at| if at == height { Some(digest) } else { self.read().passed(at) };
             // Both are tried: one full disk is not the other.
-            let saved: Vec<_> = self.places.iter().map(|place| place.save(&proof, &self.start)).collect();
-            saved.into_iter().collect::<Result<(), _>>()?;
+            let saved: Vec<_> =
+                self.places.iter().map(|place| place.save(&proof, &self.start, passed)).collect();
+            for other in saved.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+                let mut state = self.write();
+                if other.checkpoint.header.height == height {
+                    state.conflict = conflict::of_heads(&other, &proof);
+                } else {
+                    state.behind = Some(other);
+                }
+            }
+            self.may_go_on()?;
         }
         let mut state = self.write();
+        state.joined.insert(height, digest);
         state.saved_height = state.saved_height.max(height);
         state.saved_at = Some(Instant::now());
         Ok(())
+    }
+
+    /// The block below the head that was verified here before and was not found in this chain yet.
+    pub(crate) fn behind(&self) -> Option<(u64, Digest)> {
+        let verified = self.read();
+        let checkpoint = verified.behind.as_ref().map(|behind| &behind.checkpoint)?;
+        Some((checkpoint.header.height, checkpoint.digest))
+    }
+
+    /// Holds that block against this chain's one of its height. `shown` is what certifies this one, where somebody has
+    /// it: without it a difference is told, and proven to nobody else.
+    pub(crate) fn compare_behind(&self, own: &Known, shown: Option<Certified>) {
+        let mut verified = self.write();
+        let height = own.header.height;
+        let Some(behind) = verified.behind.take_if(|behind| behind.checkpoint.header.height == height) else {
+            return;
+        };
+        verified.joined.insert(height, own.digest);
+        if behind.checkpoint.digest != own.digest {
+            let bare = Certified { headers: vec![own.header.encode()], certificate: Vec::new() };
+            verified.conflict = conflict::of_blocks(&behind, shown.unwrap_or(bare));
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Verified> {
@@ -299,6 +363,12 @@ impl Trust {
 }
 
 impl Verified {
+    /// The digest of this chain's block at a height, if it is in memory.
+    fn passed(&self, height: u64) -> Option<Digest> {
+        let header = self.recent.get(&height).or_else(|| self.stones.get(&height));
+        header.map(|known| known.digest).or_else(|| self.joined.get(&height).copied())
+    }
+
     /// Believes what was verified from a checkpoint, unless it leads past what is remembered, or past what another
     /// question has brought meanwhile.
     fn take(&mut self, from: &Checkpoint, advanced: Advanced, given: &[Given]) {

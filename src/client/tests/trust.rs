@@ -151,6 +151,32 @@ async fn an_older_versions_file_is_not_taken_and_said_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_versions_files_are_kept_aside_and_told() {
+    let (net, _) = net(3).await;
+    let (kept, remembered) = (net.folder.path().join(SIDE), memory(&net));
+    let aside = |path: &Path, end: &str| fs::read(format!("{}{end}", path.display())).ok();
+    verified(&net, 1);
+    for (newer, to) in [(b"WARDLINE CHECKPOINT v9\none", 2), (b"WARDLINE CHECKPOINT v9\ntwo", 3)] {
+        fs::write(&kept, newer).unwrap();
+        fs::write(&remembered, newer.map(|byte| if byte == b'9' { b'8' } else { byte })).unwrap();
+        let trust = open(&net).unwrap();
+        let told = trust.notices(u64::MAX).join("; ");
+        for path in [&kept, &remembered] {
+            assert!(told.contains(&format!("`{}` is of another version", path.display())), "{told}");
+        }
+        assert!(told.contains("not compared"), "{told}");
+        trust.extend(page(&net.world, 1..=to), &sets(&net.world), 1).unwrap();
+        trust.save().unwrap();
+        assert_eq!(open(&net).unwrap().notices(u64::MAX), Vec::<String>::new());
+    }
+    for path in [&kept, &remembered] {
+        assert!(aside(path, ".old").unwrap().ends_with(b"one"));
+        assert!(aside(path, ".old2").unwrap().ends_with(b"two"), "nothing that is aside is replaced");
+        assert_eq!(aside(path, ".old3"), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restored_older_copy_is_told_and_must_lead_through_what_was_verified() {
     let (net, _) = net(8).await;
     verified(&net, 3);
@@ -336,6 +362,84 @@ async fn a_remembered_block_that_the_chain_does_not_have_raises_the_alarm() {
         alarms.iter().any(|alarm| alarm.kind == crate::AlarmKind::Fork && alarm.height == Some(3)),
         "{alarms:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_memory_below_the_checkpoint_must_be_in_its_chain() {
+    let (net, group) = net(5).await;
+    drop(group);
+    let (kept, remembered) = (net.folder.path().join(SIDE), memory(&net));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let put = |chain: Page| {
+        let folder = tempfile::tempdir_in(&elsewhere).unwrap();
+        let trust = Trust::open(&net.world.genesis, Chain::Side, folder.path(), None).unwrap();
+        trust.extend(chain, &sets(&net.world), 1).unwrap();
+        trust.save().unwrap();
+        fs::copy(folder.path().join(SIDE), &kept).unwrap();
+    };
+
+    // The true block in the memory, another history in the folder that is shared.
+    verified(&net, 3);
+    let mark = fs::read(&remembered).unwrap();
+    put(rewritten(&net.world, 2, 4));
+    let trust = open(&net).unwrap();
+    assert_eq!((height(&trust), trust.behind().map(|(height, _)| height)), (4, Some(3)));
+    assert!(trust.notices(u64::MAX)[0].starts_with("NOT COMPARED: block 3"));
+    trust.extend(rewritten(&net.world, 2, 5)[4..].to_vec(), &sets(&net.world), 1).unwrap();
+    trust.save().unwrap();
+    assert_eq!(fs::read(&remembered).unwrap(), mark, "the only proof is not overwritten");
+    let warning = net.group().refresh().await.warning.unwrap();
+    assert!(warning.contains("NOT COMPARED"), "nobody has the other history's headers: {warning}");
+    assert_eq!(fs::read(&remembered).unwrap(), mark);
+
+    // The true chain: it is found in it, and the memory goes on.
+    put(page(&net.world, 1..=5));
+    let overview = net.group().refresh().await;
+    assert_eq!(overview.warning, None);
+    assert_ne!(fs::read(&remembered).unwrap(), mark);
+    assert!(open(&net).unwrap().notices(u64::MAX).is_empty());
+
+    // Another block in the memory than in the chain that the branches show.
+    fs::remove_file(&kept).unwrap();
+    fs::remove_file(&remembered).unwrap();
+    let other = open(&net).unwrap();
+    other.extend(rewritten(&net.world, 2, 3), &sets(&net.world), 1).unwrap();
+    other.save().unwrap();
+    let mark = fs::read(&remembered).unwrap();
+    put(page(&net.world, 1..=5));
+    let checkpoint = fs::read(&kept).unwrap();
+    let group = net.group();
+    let warning = group.refresh().await.warning.unwrap();
+    assert!(warning.contains("ALARM") && warning.contains("block `3`"), "{warning}");
+    let alarms = group.alarms();
+    assert!(
+        alarms.iter().any(|alarm| alarm.kind == crate::AlarmKind::Fork && alarm.height == Some(3)),
+        "{alarms:?}"
+    );
+    assert_eq!((fs::read(&kept).unwrap(), fs::read(&remembered).unwrap()), (checkpoint, mark));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_kept_is_compared_before_it_is_replaced() {
+    let (net, _) = net(6).await;
+    let fork = |to| {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = net.folder.path().join("memory");
+        let trust = Trust::open(&net.world.genesis, Chain::Side, folder.path(), Some(&memory)).unwrap();
+        trust.extend(rewritten(&net.world, 2, to), &sets(&net.world), 1).unwrap();
+        (trust, folder)
+    };
+    let ((same, _same), (above, _above)) = (fork(4), fork(6));
+    verified(&net, 4);
+    let mark = fs::read(memory(&net)).unwrap();
+    assert_eq!(same.save(), Err(TrustError::Conflict { chain: Chain::Side, height: 4 }));
+    assert_eq!(same.conflict().unwrap().height, 4);
+    above.save().unwrap();
+    assert_eq!(above.behind().map(|(height, _)| height), Some(4));
+    assert_eq!(fs::read(memory(&net)).unwrap(), mark);
+    let own = above.recent(4).unwrap();
+    above.compare_behind(&own, None);
+    assert_eq!(above.save(), Err(TrustError::Conflict { chain: Chain::Side, height: 4 }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

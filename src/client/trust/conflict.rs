@@ -2,7 +2,8 @@
 
 use super::{error::TrustError, file::Proved};
 use crate::alarm::{Certified, Finding};
-use wardline_ledger::{Chain, Checkpoint, Given, Header, epoch_of};
+use wardline_crypto::Digest;
+use wardline_ledger::{Chain, Checkpoint, Given, Header, ProvenHead, epoch_of};
 
 /// Two certified blocks of one height: proof that more than a third of the validators signed both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +34,19 @@ impl Conflict {
 }
 
 /// Two heads of one height that are not one block.
-pub(super) fn of_heads(before: &Proved, kept: &Proved) -> Option<Conflict> {
-    if before.checkpoint.digest == kept.checkpoint.digest {
+pub(super) fn of_heads(before: &Proved, kept: &ProvenHead) -> Option<Conflict> {
+    let (header, certificate) = kept.head.clone()?;
+    if before.checkpoint.digest == Digest::of(&header) {
         return None;
     }
-    let (header, certificate) = kept.head.head.clone()?;
+    of_blocks(before, Certified { headers: vec![header], certificate })
+}
+
+/// What is remembered, and another certified block of its height.
+pub(super) fn of_blocks(before: &Proved, theirs: Certified) -> Option<Conflict> {
     let Checkpoint { chain, header: Header { height, .. }, .. } = before.checkpoint;
-    Some(Conflict { chain, height, ours: before.head.head.clone()?, theirs: vec![header], certificate })
+    let Certified { headers: theirs, certificate } = theirs;
+    Some(Conflict { chain, height, ours: before.head.head.clone()?, theirs, certificate })
 }
 
 /// What is remembered, and verified headers of which the first is another block of its height.

@@ -8,6 +8,7 @@ use crate::{
     error::clean,
 };
 use std::{
+    cmp::Ordering,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -63,12 +64,11 @@ impl Place {
             None => return Ok(Found::Nothing),
         };
         let path = || self.path.display().to_string();
-        let (checkpoint, steps) =
-            head.prove_by(start, |jobs| check(jobs, cores())).map_err(|error| match error {
-                Unproven::Other => TrustError::OtherNetwork { path: path() },
-                Unproven::Invalid(error) => TrustError::Unproven { path: path(), why: error.to_string() },
-            })?;
-        Ok(Found::Head(Box::new(Proved { head, checkpoint, path: steps })))
+        let proved = proved(head, start).map_err(|error| match error {
+            Unproven::Other => TrustError::OtherNetwork { path: path() },
+            Unproven::Invalid(error) => TrustError::Unproven { path: path(), why: error.to_string() },
+        })?;
+        Ok(Found::Head(Box::new(proved)))
     }
 
     /// Whether both files are there and have the same bytes: what proves one of them proves the other.
@@ -77,22 +77,63 @@ impl Place {
         bytes(self).is_some_and(|own| Some(own) == bytes(other))
     }
 
-    /// Replaces the file, unless it has a head at this height or above that proves itself (another process').
+    /// Replaces the file, unless it has a proven head (another process') that is above this one, or that `passed`, the
+    /// digests of this chain's blocks as far as they are in memory, does not have: that one is handed back. A file of
+    /// another version is kept aside.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn save(&self, head: &ProvenHead, start: &Checkpoint) -> Result<(), TrustError> {
+    pub(crate) fn save(
+        &self,
+        head: &ProvenHead,
+        start: &Checkpoint,
+        passed: impl Fn(u64) -> Option<Digest>,
+    ) -> Result<Option<Box<Proved>>, TrustError> {
         let failed = |error: io::Error| file_error(&self.path, &error);
         let _alone = alone(&self.path, self.private).map_err(failed)?;
         let height = height_of(head);
-        let newer = |kept: &ProvenHead| height_of(kept) >= height && kept.prove(start).is_ok();
-        if matches!(read(&self.path), Ok(Some(Ok(kept))) if newer(&kept)) {
-            return Ok(());
+        match read(&self.path) {
+            Ok(Some(Ok(kept))) if height_of(&kept) > 0 => {
+                let at = height_of(&kept);
+                let digest = kept.head.as_ref().map(|(header, _)| Digest::of(header));
+                let is_ours = digest == passed(at);
+                match (at.cmp(&height), is_ours) {
+                    (Ordering::Less, true) => {}
+                    (Ordering::Equal, true) if kept.prove(start).is_ok() => return Ok(None),
+                    (Ordering::Greater, _) if kept.prove(start).is_ok() => return Ok(None),
+                    // What does not prove itself is nobody's memory.
+                    (Ordering::Less | Ordering::Equal, false) => {
+                        if let Ok(other) = proved(kept, start) {
+                            return Ok(Some(Box::new(other)));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Ok(Some(Err(OtherVersion))) => put_aside(&self.path).map_err(failed)?,
+            _ => {}
         }
         let bytes = head.encode();
         let file = [TITLE, Digest::of(&bytes).as_ref(), &bytes].concat();
-        replace(&self.path, &file, self.private).map_err(failed)
+        replace(&self.path, &file, self.private).map_err(failed)?;
+        Ok(None)
     }
+}
+
+fn proved(head: ProvenHead, start: &Checkpoint) -> Result<Proved, Unproven> {
+    let (checkpoint, path) = head.prove_by(start, |jobs| check(jobs, cores()))?;
+    Ok(Proved { head, checkpoint, path })
+}
+
+/// Renames a file to the first free one of `.old`, `.old2` and so on.
+fn put_aside(path: &Path) -> io::Result<()> {
+    let name = |n: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(if n == 1 { ".old".to_owned() } else { format!(".old{n}") });
+        PathBuf::from(name)
+    };
+    let free = (1..).map(name).find(|aside| !aside.exists());
+    free.map_or(Ok(()), |aside| fs::rename(path, aside))
 }
 
 struct OtherVersion;
