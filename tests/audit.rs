@@ -3,7 +3,13 @@
 use crate::demo::{self, Demo, text};
 use rusqlite::Connection;
 use serde_json::Value;
-use std::{collections::BTreeSet, io::Read as _, process::Stdio, thread, time::Instant};
+use std::{
+    collections::BTreeSet,
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Child, Stdio},
+    thread,
+    time::Instant,
+};
 
 const TRUSTED: [&str; 4] = ["north", "south", "east", "west"];
 
@@ -95,7 +101,7 @@ fn two_auditors_find_what_somebody_changed_and_every_console_shows_both_verdicts
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("needs role auditor"), "{}", text(&refused.stderr));
     one_that_goes_on_ends_when_it_is_told_to(&demo);
-    demo.stop();
+    one_that_goes_on_is_not_ended_by_silence(demo);
 }
 
 /// What `status` says; not all is well while alarms about the damaged copies are open.
@@ -105,13 +111,15 @@ fn status(demo: &Demo, staff: &str) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn one_that_goes_on_ends_when_it_is_told_to(demo: &Demo) {
+/// An auditor that goes on, after its first round.
+fn going_on(demo: &Demo) -> Child {
     let mut child = demo
         .command("auditor-2", &["audit", "--watch", "--every", "1", "--json"])
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut out = child.stdout.take().unwrap();
+    let out = child.stdout.as_mut().unwrap();
     // A round has ended when its document is there.
     let mut heard = Vec::new();
     let mut byte = [0];
@@ -119,9 +127,33 @@ fn one_that_goes_on_ends_when_it_is_told_to(demo: &Demo) {
         assert_eq!(out.read(&mut byte).unwrap(), 1, "{}", text(&heard));
         heard.extend(byte);
     }
+    child
+}
+
+fn told_to_end(mut child: Child) {
     let began = Instant::now();
     let told = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
     assert!(told.success());
     assert_eq!(child.wait().unwrap().code(), Some(4), "what it found stays said by its exit code");
     assert!(began.elapsed() < demo::PATIENCE);
+}
+
+fn one_that_goes_on_ends_when_it_is_told_to(demo: &Demo) {
+    told_to_end(going_on(demo));
+}
+
+fn one_that_goes_on_is_not_ended_by_silence(demo: Demo) {
+    let mut child = going_on(&demo);
+    // It may be in the middle of a document when nobody answers any more; nobody else reads that.
+    let mut out = child.stdout.take().unwrap();
+    let rest = thread::spawn(move || out.read_to_end(&mut Vec::new()));
+    let _folder = demo.end_and_keep();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    for _ in 0..2 {
+        let told = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("came to nothing")));
+        assert!(told.is_some(), "it ended at the first round that failed");
+    }
+    assert_eq!(child.try_wait().unwrap(), None);
+    told_to_end(child);
+    rest.join().unwrap().unwrap();
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::{process::ExitCode, time::Duration};
 use tokio::sync::mpsc::unbounded_channel;
-use wardline_client::{Audit, Auditor, AuditorVerdict, Group, Verdict};
+use wardline_client::{Audit, Auditor, AuditorVerdict, ClientError, Group, Verdict};
 use wardline_ledger::{Lack, Named};
 
 /// Copies that the text names one by one; JSON names all.
@@ -42,7 +42,9 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let verdict = runtime.block_on(async {
         let mut auditor = group.auditor(&genesis).await?;
         if !options.watch {
-            return round(&group, &mut auditor, &options, options.all, false).await;
+            let done = round(&mut auditor, options.all, false).await?;
+            tell(&group, &options, &done, false)?;
+            return Ok(done.verdict());
         }
         let mut worst = Verdict::Holds;
         let mut all = options.all;
@@ -51,10 +53,20 @@ pub fn run(options: Options) -> Result<ExitCode> {
         loop {
             // A round that is under way when it is told to stop is given up: what it would have said is not said.
             tokio::select! {
-                done = round(&group, &mut auditor, &options, all, true) => worst = worst.max(done?),
+                done = round(&mut auditor, all, true) => match done {
+                    Ok(done) => {
+                        tell(&group, &options, &done, true)?;
+                        worst = worst.max(done.verdict());
+                        all = false;
+                    }
+                    Err(error) if passes(&error) => {
+                        eprintln!("this round came to nothing: {error}; the next one is in {} s", options.every);
+                        worst = worst.max(Verdict::NotWhole);
+                    }
+                    Err(error) => return Err(error.into()),
+                },
                 ended = &mut stopped => return ended.map(|()| worst),
             }
-            all = false;
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(options.every)) => {}
                 ended = &mut stopped => return ended.map(|()| worst),
@@ -68,26 +80,37 @@ pub fn run(options: Options) -> Result<ExitCode> {
     })
 }
 
-async fn round(
-    group: &Group,
-    auditor: &mut Auditor,
-    options: &Options,
-    all: bool,
-    quiet: bool,
-) -> Result<Verdict> {
+/// Whether the branches may be better off at the next round. What is wrong here, or with whom this is, stays so.
+const fn passes(error: &ClientError) -> bool {
+    matches!(
+        error,
+        ClientError::AllSilent(_)
+            | ClientError::NoneUsable(_)
+            | ClientError::EveryBranch(_)
+            | ClientError::Branch { .. }
+            | ClientError::Unverified { .. }
+            | ClientError::NoBlock { .. }
+            | ClientError::NotFinal { .. }
+    )
+}
+
+async fn round(auditor: &mut Auditor, all: bool, quiet: bool) -> std::result::Result<Audit, ClientError> {
     let (progress, heard) = unbounded_channel();
     let work = async {
         let done = auditor.round(all, quiet, &progress).await;
         drop(progress);
         done
     };
-    let done = tokio::join!(work, Figure::new().follow(heard)).0?;
+    tokio::join!(work, Figure::new().follow(heard)).0
+}
+
+fn tell(group: &Group, options: &Options, done: &Audit, quiet: bool) -> Result<()> {
     if options.json {
-        output::json(&document(group, &done))?;
+        output::json(&document(group, done))?;
     } else if !quiet || done.settled.is_some() {
-        text(group, &done)?;
+        text(group, done)?;
     }
-    Ok(done.verdict())
+    Ok(())
 }
 
 fn name(group: &Group, id: u16) -> String {
