@@ -167,7 +167,15 @@ impl Inner {
                 let bytes = certificate.as_ref().map(|bytes| bytes.0.as_slice());
                 let known = self.verified(chain, &header.0, bytes, branch).await?;
                 let block = self.final_block(chain, known.header.height).await?;
-                Ok((block, Included { transaction, index: index.into(), inclusion }))
+                let included = Included { transaction, index: index.into(), inclusion };
+                // Here already: another branch may have the way to the root that this one has not.
+                let parts = vec![Part::Block(block.clone()), Part::Transaction(included.clone())];
+                let built = self.build(chain, Kind::Inclusion, Vec::new(), parts, None).await?;
+                match built.verdict {
+                    Verdict::Holds(_) => Ok((block, included)),
+                    Verdict::Refuted(why) => Err(branch.unverified(why.to_string())),
+                    Verdict::NotEvidence(why) => Err(branch.unverified(why.to_string())),
+                }
             }
             _ => Err(ClientError::NoEvidence("the lookup is not final".to_owned())),
         }

@@ -380,6 +380,10 @@ async fn records_transactions_and_lookups_are_proven_to_strangers() {
     let own = group.evidence(to_prove).await.unwrap();
     let again = net.group().evidence(to_prove).await.unwrap();
     assert_eq!(own.file, again.file, "an auditor finds it in its block");
+    // The first one to answer does not decide: others have the true way.
+    net.turn(1, Vice::MisplacesTransactions);
+    assert_eq!(group.evidence(to_prove).await.unwrap().file, own.file);
+    net.turn(1, Vice::None);
     let session = net.world.session_of(Roles::of(&[Role::Ward]));
     let settings = net.world.settings(net.folder.path());
     let nurse = Group::open(settings, net.world.genesis.clone(), session, net.world.clock.clone()).unwrap();
