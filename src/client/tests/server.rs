@@ -281,6 +281,9 @@ impl Server {
             header.parent = block.header.digest();
             certificate = Some(world.certify(chain, &header, 2));
         }
+        if self.vice() == Vice::Boasts {
+            header.height = u64::MAX;
+        }
         let now = crate::Clock::now_s(&*world.clock);
         let tips = world.keys.iter().filter(|(id, _)| TRUSTED.contains(id)).map(|(id, keys)| {
             let (height, digest) = (header.height, header.digest());
@@ -360,7 +363,12 @@ impl Server {
                     let (code, message) = ("made-up".to_owned(), "a rule that nobody made".to_owned());
                     return ok(&Finality::Refused { code, message });
                 }
-                let found = find(world, chain, id.parse().unwrap());
+                let mut found = find(world, chain, id.parse().unwrap());
+                if let (Vice::MisplacesTransactions, Some(Finality::Final { index, .. })) =
+                    (self.vice(), &mut found)
+                {
+                    *index += 1;
+                }
                 ok(&found.filter(|_| self.vice() != Vice::NeverFinal).unwrap_or(Finality::Unknown))
             }
             other => panic!("no chain route {other:?}"),

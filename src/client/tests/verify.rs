@@ -379,6 +379,14 @@ async fn an_export_has_exactly_the_lines_of_its_page() {
         let blocks = lines(&file).iter().filter(is_block).count();
         assert_eq!(u64::try_from(blocks).unwrap(), to + 1, "each block has its own certificate");
         assert_eq!(check(&net, &file).unwrap().verdict(), Verdict::Holds, "{to}");
+        if to == EPOCH - 1 {
+            let mut cut = lines(&file);
+            let handover = cut.remove(cut.len() - 2);
+            assert!(handover.starts_with("{\"epoch\""), "{handover}");
+            let fault = check(&net, &summed(&cut)).unwrap().faults.remove(0);
+            assert_eq!(fault.height, to);
+            assert!(fault.what.contains("handover to the next validators is missing"), "{fault:?}");
+        }
     }
 
     let whole = lines(&export(&net, Chain::Main, 0, None).await);
@@ -458,6 +466,16 @@ async fn a_part_of_a_chain_is_proven_and_not_called_replayed() {
     let request = ExportRequest { chain: Chain::Side, from: 0, to: Some(10), branch: None };
     let refused = group.export(&net.world.genesis, &request, io::sink(), progress).await;
     assert!(matches!(refused, Err(ClientError::NoSuchBlocks { newest: 9, .. })), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_claims_too_much_keeps_nobody_from_an_export() {
+    let net = grown().await;
+    net.turn(2, Vice::Boasts);
+    for chain in Chain::ALL {
+        let report = check(&net, &export(&net, chain, 0, None).await).unwrap();
+        assert_eq!((report.verdict(), report.height), (Verdict::Holds, net.world.ledger(chain).height()));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

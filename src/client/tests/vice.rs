@@ -46,6 +46,10 @@ pub(crate) enum Vice {
     ForksWithTwo,
     /// Shows the head of some blocks ago.
     Lags,
+    /// Claims the highest block that a number can name.
+    Boasts,
+    /// Says that a final transaction stands at another place of its block.
+    MisplacesTransactions,
     /// Answers what does not parse.
     Garbles,
     /// Ends a connection instead of answering the second request on it.

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     error::{ClientError, clean},
-    group::{Group, locked},
+    group::{Group, Inner, locked},
+    race::none_of,
     standing::chain_status,
 };
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
@@ -243,7 +244,10 @@ impl Group {
             return Err(ClientError::NoneUsable(format!("nobody who was asked shows the {chain} chain")));
         }
         let newest = sources.iter().map(|source| source.claims).max().unwrap_or_default();
-        let to = request.to.unwrap_or(newest);
+        let to = match request.to {
+            Some(to) => to,
+            None => inner.provable(chain, &sources).await?.min(newest),
+        };
         if to > newest || request.from > to {
             return Err(ClientError::NoSuchBlocks { chain, newest });
         }
@@ -269,6 +273,20 @@ impl Group {
         let sha256 = writer.end().map_err(output)?;
         let (blocks, sources) = (writer.blocks, walked.sources);
         Ok(Exported { to, blocks, sha256, sources, faults: walked.faults, unheard })
+    }
+}
+
+impl Inner {
+    /// The newest height that anybody proves: one who claims more must not keep everybody from the rest.
+    async fn provable(&self, chain: Chain, sources: &[Source]) -> Result<u64, ClientError> {
+        let mut failures = Vec::new();
+        for Source { branch, claims } in sources {
+            if let Err(error) = self.follow_from(chain, *claims, branch).await {
+                failures.push((branch.name().to_owned(), error));
+            }
+        }
+        let height = self.trust(chain)?.head().header.height;
+        if height == 0 && failures.len() == sources.len() { Err(none_of(failures)) } else { Ok(height) }
     }
 }
 
@@ -518,8 +536,14 @@ impl Reading<'_> {
 
     fn end(&mut self, end: &EndLine, sum: Digest) -> Result<(), Fault> {
         if !self.page.is_empty() {
-            let height = self.check.next_header();
-            let what = "it and those after it have no certificate".to_owned();
+            let last = self.next().saturating_sub(1);
+            let certified = self.page.last().is_some_and(|(_, certificate)| certificate.is_some());
+            let (height, what) = match certified {
+                // Else it would have been checked.
+                true => (last, "it ends an epoch, and the handover to the next validators is missing"),
+                false => (self.check.next_header(), "it and those after it have no certificate"),
+            };
+            let what = what.to_owned();
             return Err(Fault { branch: None, height, what });
         }
         if end.blocks != self.blocks || end.sha256 != sum {
