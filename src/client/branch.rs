@@ -594,8 +594,9 @@ impl Branch {
     }
 }
 
+/// What a branch said, read as strictly as evidence of it will be.
 pub(crate) fn parse<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, BranchError> {
     // The parser's message could quote what it read.
-    serde_json::from_slice(bytes)
+    wardline_wire::parse(bytes)
         .map_err(|_| BranchError::Malformed("something that does not parse".to_owned()))
 }

@@ -6,12 +6,14 @@
 mod audit;
 mod encoding;
 pub mod evidence;
+mod objects;
 mod request;
 mod route;
 mod shapes;
 
 pub use audit::{AUDIT_VERSION, AuditEntry, AuditObject, AuditOutcome};
 pub use encoding::{Base64, text};
+pub use objects::parse;
 pub use request::{BootNonce, RequestLine, header_name};
 pub use route::{Access, Method, ROUTES, Route, RouteId};
 pub use shapes::*;
