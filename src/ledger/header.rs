@@ -43,6 +43,13 @@ pub struct Header {
 }
 
 impl Header {
+    /// The version of a header that a later build may understand and this one cannot judge, if it is of one.
+    pub fn later_version(bytes: &[u8]) -> Option<u16> {
+        let place = bytes.get(40..42)?;
+        let version = u16::from_be_bytes(place.try_into().ok()?);
+        (version > HEADER_VERSION).then_some(version)
+    }
+
     /// SHA-256 of the header's bytes: the block's name, and what the engine certifies.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.encode())

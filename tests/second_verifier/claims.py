@@ -46,10 +46,13 @@ def rollback(file: Evidence, first: Tip, second: Tip) -> Shown:
 
 
 def forged(file: Evidence, answer: Answer) -> Shown:
-    for header, certificate in headers_of(answer, file.chain_name):  # all of it is read before any of it is judged
-        fault = _fault(file, header, certificate)
+    headers = headers_of(answer, file.chain_name)  # all of it is read before any of it is judged
+    for header, certificate in headers:
+        fault = None if Header.is_later(header) else _fault(file, header, certificate)
         if fault:
             return {"branch": answer.branch, "fault": fault}
+    later = any(Header.is_later(header) for header, _ in headers)
+    shows(not later, "forged.version", "a header of a later version, which cannot be judged")
     raise Refuted("forged.genuine", "no header of the answer is shown to be false")
 
 

@@ -37,6 +37,11 @@ class Header:
 
         return whole(data, "header.malformed", read)
 
+    @staticmethod
+    def is_later(data: bytes) -> bool:
+        """Whether it is of a version after this one, which cannot be judged."""
+        return int.from_bytes(data[40:42], "big") > 1 if len(data) >= 42 else False
+
     @property
     def digest(self) -> bytes:
         return sha256(self.raw)

@@ -140,6 +140,12 @@ class Evidence(unittest.TestCase):
             self.refuted("forged.genuine", "forged", answer_line(NETWORK, 2, path, wrap(headers(good))))
             self.refuted("forged.genuine", "forged", answer_line(NETWORK, 2, path, wrap(headers(bad, without=True))))
         self.refuted("forged.genuine", "forged", answer_line(NETWORK, 2, "/v1/main/stream", {"block": None}))
+        later = sample.Block(good.header[:40] + b"\x00\x02" + good.header[42:], [], good.certificate)
+        zero = sample.Block(good.header[:40] + b"\x00\x00" + good.header[42:], [], good.certificate)
+        path = "/v1/main/headers"
+        self.refuted("forged.version", "forged", answer_line(NETWORK, 2, path, {"headers": headers(good, later)}))
+        self.holds("forged", answer_line(NETWORK, 2, path, {"headers": headers(later, bad)}))
+        self.holds("forged", answer_line(NETWORK, 2, path, {"headers": headers(later, zero)}))
         self.refuted("evidence.path", "forged", answer_line(NETWORK, 2, "/v1/side/headers", {"headers": headers(bad)}))
         self.refuted("evidence.path", "forged", answer_line(NETWORK, 2, "/v1/main/blocks/x", headers(bad)[0]))
         for body in (

@@ -201,6 +201,9 @@ pub enum Refuted {
     /// Nothing in the answer is wrong, as far as the file can tell.
     #[error("every header and certificate in the answer may be as it must be")]
     ForgedNothing,
+    /// A header of a version that this program cannot judge, and nothing else is wrong.
+    #[error("a header in the answer is of version `{0}`, which this program cannot judge: a later one may")]
+    LaterVersion(u16),
     /// Evidence of this kind is about the other chain.
     #[error("evidence of this kind is about the {0} chain")]
     OtherChain(Chain),

@@ -435,13 +435,17 @@ fn forged(said: &Said<'_>, ground: &Ground, bodies: &dyn Bodies) -> Result<Claim
     let wrong = |(header, certificate): &(Vec<u8>, Option<Vec<u8>>)| {
         what_is_wrong(ground, header, certificate.as_deref())
     };
-    let what = headers.iter().find_map(wrong).ok_or(Refuted::ForgedNothing)?;
+    let later = || headers.iter().find_map(|(header, _)| Header::later_version(header));
+    let nothing = || later().map_or(Refuted::ForgedNothing, Refuted::LaterVersion);
+    let what = headers.iter().find_map(wrong).ok_or_else(nothing)?;
     Ok(Claim::Forged { branch: said.branch, time_s: said.time_s, what })
 }
 
 fn what_is_wrong(ground: &Ground, bytes: &[u8], certificate: Option<&[u8]>) -> Option<Forged> {
     let header = match Header::decode(bytes) {
         Ok(header) => header,
+        // It may be right by rules that came after this program.
+        Err(_) if Header::later_version(bytes).is_some() => return None,
         Err(error) => return Some(Forged::Malformed(error)),
     };
     let height = header.height;

@@ -25,7 +25,7 @@ fn forged_is_what_no_valid_chain_has() {
     {
         assert_eq!(with_headers(innocent).refuted(), Refuted::ForgedNothing);
     }
-    let short = bytes[1..].to_vec();
+    let short = bytes[..bytes.len() - 1].to_vec();
     let malformed = Header::decode(&short).unwrap_err();
     assert_eq!(what(vec![good.clone(), (short, None)]), Forged::Malformed(malformed));
     let of = |header: Header| vec![good.clone(), (header.encode(), None)];
@@ -40,7 +40,19 @@ fn forged_is_what_no_valid_chain_has() {
     let mut cut = certificate.unwrap();
     cut.pop();
     let error = CertificateError::Malformed(DecodeError::Truncated("signature"));
-    assert_eq!(what(vec![(bytes, Some(cut))]), Forged::Certificate { height: 1, error });
+    assert_eq!(what(vec![(bytes.clone(), Some(cut))]), Forged::Certificate { height: 1, error });
+    // A later version may be right by later rules, whatever follows; beside it, what is wrong stays wrong.
+    let later = |version: u16| {
+        let mut later = bytes.clone();
+        later[40..42].copy_from_slice(&version.to_be_bytes());
+        (later, Some(b"later".to_vec()))
+    };
+    for version in [2, u16::MAX] {
+        let scene = with_headers(vec![good.clone(), later(version)]);
+        assert_eq!(scene.refuted(), Refuted::LaterVersion(version));
+    }
+    let zero = Header::decode(&later(0).0).unwrap_err();
+    assert_eq!(what(vec![later(2), later(0)]), Forged::Malformed(zero));
     let mut unreadable = forged();
     unreadable.bodies.headers = None;
     assert_eq!(unreadable.refuted(), Refuted::Unreadable("answer"));
