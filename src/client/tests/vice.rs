@@ -80,6 +80,8 @@ pub(crate) enum Vice {
     SpoilsLeaves,
     /// Signs tips of blocks that are not there.
     SignsOtherTips,
+    /// Signs tips of the greatest height there is.
+    SignsFarTips,
     /// Says nothing more on its streams, and answers everything else.
     SilentStreams,
     /// Its streams have a line that does not parse.

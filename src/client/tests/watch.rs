@@ -363,4 +363,29 @@ async fn a_fork_that_only_a_status_shows_is_an_alarm_too() {
     let word = overview.branches.iter().find(|view| view.id == 3).unwrap().word;
     assert!(matches!(word, BranchWord::Conflict | BranchWord::Forked), "{word:?}");
     assert!(group.alarms().iter().any(|alarm| alarm.kind == AlarmKind::Fork), "{:?}", group.alarms());
+async fn a_claim_without_end_costs_the_other_branches_nothing() {
+    let net = Net::start().await;
+    let group = net.group();
+    grow(&net, &group, 3);
+    until(&group, "verified", |strip| all(strip, 3, Cell::Verified)).await;
+    let asked = || [1, 3, 4].map(|branch| net.asked(branch, "side/headers"));
+    let before = asked();
+    net.turn(2, Vice::SignsFarTips);
+    for height in 4..=8 {
+        grow(&net, &group, 1);
+        until(&group, "verified", |strip| all(strip, height, Cell::Verified)).await;
+    }
+    until(&group, "claimed", |strip| strip.branches.iter().any(|column| column.height == Some(u64::MAX)))
+        .await;
+    until(&group, "unproven", |strip| word(strip, 2) == BranchWord::Invalid).await;
+    assert_eq!(asked(), before);
+    // The same claim at the same height is not looked at again with every sign of life.
+    let heard =
+        || group.inner.with_table(Chain::Side, |table, _| table.voice(2).and_then(|voice| voice.heard));
+    let again = async |before| until(&group, "heard again", |_| heard() > before).await;
+    again(heard()).await;
+    let own = net.asked(2, "side/headers");
+    again(heard()).await;
+    again(heard()).await;
+    assert_eq!((own > 0, net.asked(2, "side/headers")), (true, own));
 }
