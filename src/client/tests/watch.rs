@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{Alarm, AlarmKind, BranchWord, Cell, Group, StripView};
 use std::{sync::atomic::Ordering, time::Duration};
-use wardline_ledger::Chain;
+use wardline_crypto::Digest;
+use wardline_ledger::{BranchId, Canonical, Chain, SignedTip};
 
 /// Waits for a strip that is as wanted.
 async fn until(group: &Group, what: &str, wanted: impl Fn(&StripView) -> bool) -> StripView {
@@ -388,4 +389,25 @@ async fn a_claim_without_end_costs_the_other_branches_nothing() {
     again(heard()).await;
     again(heard()).await;
     assert_eq!((own > 0, net.asked(2, "side/headers")), (true, own));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tip_that_its_branch_did_not_sign_is_not_kept_for_ever() {
+    let net = Net::start().await;
+    let kept = net.folder.path().join("side.tips");
+    let key = &net.world.keys[&3].signing;
+    let bogus =
+        SignedTip::sign(key, net.world.network, Chain::Side, BranchId(2), u64::MAX, Digest::ZERO, u64::MAX);
+    std::fs::write(&kept, [b"WARDLINE TIPS v1\n", bogus.encode().as_slice()].concat()).unwrap();
+    let group = net.group();
+    grow(&net, &group, 3);
+    until(&group, "verified", |strip| all(strip, 3, Cell::Verified)).await;
+    let size = 17 + 4 * 147;
+    until(&group, "kept", |_| std::fs::metadata(&kept).is_ok_and(|file| file.len() == size)).await;
+    drop(group);
+    let again = net.group();
+    let highest = again.inner.with_table(Chain::Side, |table, _| {
+        table.voice(2).and_then(|voice| voice.highest.as_ref().map(|tip| tip.height))
+    });
+    assert!(highest.is_some_and(|height| height <= 3), "{highest:?}");
 }

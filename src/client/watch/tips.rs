@@ -11,10 +11,12 @@ use crate::{
 };
 use std::{
     collections::BTreeMap,
-    fs::File,
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 use wardline_ledger::{BranchId, Canonical, Chain, MAX_PARTICIPANTS, NetworkId, Reader, SignedTip, Writer};
 
@@ -22,6 +24,9 @@ use wardline_ledger::{BranchId, Canonical, Chain, MAX_PARTICIPANTS, NetworkId, R
 const TITLE: &[u8] = b"WARDLINE TIPS v1\n";
 /// Longest file that is read: a tip of every participant.
 const FILE_MAX: u64 = 256 * 1024;
+/// Longest wait for another process that writes, and how soon to look again: a stream waits meanwhile.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
+const LOCK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Where a chain's tips are kept.
 pub(crate) fn place(folder: &Path, chain: Chain) -> PathBuf {
@@ -44,10 +49,17 @@ pub(crate) fn load(
     read(path).unwrap_or_default().into_iter().filter(stands).collect()
 }
 
-/// Keeps tips, and of those that are there already the higher ones (another console's).
-fn save(path: &Path, tips: Vec<SignedTip>) -> io::Result<()> {
+/// Keeps tips, and of those that are there already (another console's) the higher ones that stand.
+fn save(
+    path: &Path,
+    tips: Vec<SignedTip>,
+    network: NetworkId,
+    chain: Chain,
+    branches: &[Arc<Branch>],
+) -> io::Result<()> {
+    let _alone = alone(path)?;
     let mut by_branch: BTreeMap<BranchId, SignedTip> = BTreeMap::new();
-    for tip in read(path).unwrap_or_default().into_iter().chain(tips) {
+    for tip in load(path, network, chain, branches).into_iter().chain(tips) {
         let higher = by_branch.get(&tip.branch).is_none_or(|kept| kept.height < tip.height);
         if higher {
             by_branch.insert(tip.branch, tip);
@@ -58,6 +70,25 @@ fn save(path: &Path, tips: Vec<SignedTip>) -> io::Result<()> {
         tip.write(&mut writer);
     }
     write_whole(path, &[TITLE, &writer.into_bytes()].concat())
+}
+
+/// The lock of the checkpoints' folder, for as long as the file is compared and replaced. Where the system has none, the
+/// last writer wins.
+fn alone(path: &Path) -> io::Result<File> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(folder.join(".lock"))?;
+    let give_up = Instant::now() + LOCK_WAIT;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(LOCK_AGAIN),
+            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::ResourceBusy.into()),
+            Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+                return Err(error);
+            }
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
+        }
+    }
 }
 
 fn read(path: &Path) -> Option<Vec<SignedTip>> {
@@ -79,7 +110,8 @@ impl Inner {
         if tips.is_empty() {
             return;
         }
-        if let Ok(Err(error)) = heavy(move || save(&path, tips)).await {
+        let (network, branches) = (self.network, self.on(chain));
+        if let Ok(Err(error)) = heavy(move || save(&path, tips, network, chain, &branches)).await {
             tracing::info!(%error, "tips not kept");
         }
     }
