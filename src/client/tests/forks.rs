@@ -172,3 +172,22 @@ async fn a_flood_of_findings_waits_in_little_room_and_none_is_forgotten() {
     assert_eq!(inner.watch.findings.count(), 0);
     assert!(matches!(&group.alarms()[..], [alarm] if alarm.kind == AlarmKind::Contradiction));
 }
+
+#[tokio::test]
+async fn a_header_of_a_later_version_is_no_lie() {
+    let world = grown();
+    let chain = Chain::Main;
+    let mut block = world.ledger(chain).blocks[0].clone();
+    for (version, lies) in [([0, 2], false), ([255, 255], false), ([0, 0], true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let group = world.group(folder.path());
+        let inner = &group.inner;
+        inner.begin(chain).await.unwrap();
+        // Parent and height are before it.
+        block.bytes[40..42].copy_from_slice(&version);
+        let said = item(&world, chain, 2, &block);
+        let branch = inner.branch(2).unwrap().clone();
+        inner.take_said(&branch, chain, &mut Position::at(0), said).await.unwrap_err();
+        assert_eq!(group.alarms().len(), usize::from(lies), "{version:?}");
+    }
+}

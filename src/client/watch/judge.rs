@@ -12,7 +12,7 @@ use crate::{
     answer::SignedBody,
     branch::Branch,
     error::ClientError,
-    group::{Inner, locked},
+    group::{Inner, heavy, locked},
     race::first_good,
     stream::Streamed,
     sync::handed_over,
@@ -20,7 +20,10 @@ use crate::{
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 use tokio::time::Instant;
 use wardline_crypto::Digest;
-use wardline_ledger::{Canonical, Chain, Header, ValidatorSet, certificate, epoch_of, namespace};
+use wardline_ledger::{
+    Canonical, Chain, DecodeError, HEADER_VERSION, Header, StateProof, ValidatorSet, certificate, epoch_of,
+    namespace,
+};
 use wardline_wire::{HEADERS_PER_REPLY_MAX, StreamBlock};
 
 /// Blocks below the head that each branch is asked to begin with.
@@ -140,7 +143,7 @@ impl Inner {
         let certified = Certified { headers: vec![given.bytes.clone()], certificate: certificate.clone() };
         let pending = std::mem::take(&mut position.pending);
         let stands = match handed_over(branch, handover.into_iter().collect()) {
-            Ok(sets) => self.extend_by(chain, &pending, &given, &certificate, &sets).is_ok(),
+            Ok(sets) => self.extend_by(chain, &pending, &given, &certificate, sets).await.is_ok(),
             Err(_) => false,
         };
         self.catch_up(chain).await;
@@ -159,15 +162,15 @@ impl Inner {
 
     /// Takes a certified header, with those before it that had no certificate, into the verified chain. What is
     /// verified already is passed over, and is compared by the table.
-    fn extend_by(
+    async fn extend_by(
         &self,
         chain: Chain,
         pending: &[Linked],
         given: &Linked,
         certificate: &[u8],
-        sets: &BTreeMap<u64, (Vec<u8>, wardline_ledger::StateProof)>,
+        sets: BTreeMap<u64, (Vec<u8>, StateProof)>,
     ) -> Result<(), String> {
-        let trust = self.trust(chain).map_err(|error| error.to_string())?;
+        let trust = self.trust_arc(chain).map_err(|error| error.to_string())?;
         let head = trust.head().header.height;
         if given.header.height <= head {
             return Ok(());
@@ -176,8 +179,8 @@ impl Inner {
         let mut headers: Vec<(Vec<u8>, Option<Vec<u8>>)> =
             waiting.map(|linked| (linked.bytes.clone(), None)).collect();
         headers.push((given.bytes.clone(), Some(certificate.to_vec())));
-        // One certificate is some tens of signatures at most: quicker than a thread.
-        trust.extend(headers, sets, 1).map_err(|error| error.to_string())
+        let extended = heavy(move || trust.extend(headers, &sets, 1)).await;
+        extended.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }
 
     /// A certified block that does not follow the verified chain: either this console is behind, or there are two
@@ -252,8 +255,19 @@ impl Inner {
         due: u64,
     ) -> Result<Judged, Forged> {
         let Ok(trust) = self.trust(chain) else { return Ok(Judged::Unknown("not on this chain".to_owned())) };
-        let header = Header::decode(bytes)
-            .map_err(|error| Forged(format!("a {chain}-chain header that is malformed: {error}")))?;
+        let header = match Header::decode(bytes) {
+            Ok(header) => header,
+            // Of a network that was upgraded before this console: no lie.
+            Err(DecodeError::UnknownCode { what: "header version", code })
+                if code > u32::from(HEADER_VERSION) =>
+            {
+                return Ok(Judged::Unknown(format!(
+                    "block {due} of {} has a header of version {code}, which this console cannot read",
+                    branch.name()
+                )));
+            }
+            Err(error) => return Err(Forged(format!("a {chain}-chain header that is malformed: {error}"))),
+        };
         if header.network != self.network || header.chain != chain {
             return Err(Forged("a header of another network or chain".to_owned()));
         }
@@ -280,23 +294,30 @@ impl Inner {
                         header.epoch
                     )));
                 };
-                self.certifies(chain, certificate, &set, &digest, &header)?;
+                let stands = self.certifies(chain, certificate.to_vec(), set, digest, header.epoch).await;
+                match stands {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        return Err(Forged(format!("block {due} of the {chain} chain: {error}")));
+                    }
+                    Err(error) => return Ok(Judged::Unknown(error.to_string())),
+                }
             }
         }
         Ok(Judged::Stands(Linked { header, digest, bytes: bytes.to_vec() }))
     }
 
-    fn certifies(
+    /// Checks a certificate, some tens of signatures, off the threads that serve the streams.
+    async fn certifies(
         &self,
         chain: Chain,
-        bytes: &[u8],
-        set: &ValidatorSet,
-        digest: &Digest,
-        header: &Header,
-    ) -> Result<(), Forged> {
-        certificate::verify(bytes, &namespace(&self.network, chain), set, digest, header.epoch)
-            .map(|_| ())
-            .map_err(|error| Forged(format!("block {} of the {chain} chain: {error}", header.height)))
+        bytes: Vec<u8>,
+        set: ValidatorSet,
+        digest: Digest,
+        epoch: u64,
+    ) -> Result<Result<(), certificate::CertificateError>, ClientError> {
+        let namespace = namespace(&self.network, chain);
+        heavy(move || certificate::verify(&bytes, &namespace, &set, &digest, epoch).map(|_| ())).await
     }
 
     /// Puts a header that stands into the table, and tells what cannot stand beside it.
