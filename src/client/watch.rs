@@ -14,6 +14,7 @@ mod table;
 mod tips;
 
 use crate::{
+    alarm::{Alarm, AlarmKind},
     branch::Branch,
     group::{Group, Inner, locked},
     overview::{BranchWord, Head},
@@ -249,7 +250,20 @@ impl Group {
 
     /// The newest `rows` blocks of a chain as every branch tells them; asks nobody.
     pub fn strip(&self, chain: Chain, rows: usize) -> StripView {
-        self.inner.strip(chain, rows)
+        self.inner.strip(chain, rows, self.forgiven(chain))
+    }
+
+    /// The branches whose alarms on a chain are all closed.
+    fn forgiven(&self, chain: Chain) -> Vec<u16> {
+        let alarms = self.alarms();
+        let forgiven = |branch: &u16| {
+            let about = |alarm: &&Alarm| {
+                alarm.chain == chain && (alarm.kind == AlarmKind::Fork || alarm.branch == Some(*branch))
+            };
+            let mut about = alarms.iter().filter(about).peekable();
+            about.peek().is_some() && about.all(|alarm| alarm.closed.is_some())
+        };
+        self.inner.infos.iter().map(|info| info.id).filter(forgiven).collect()
     }
 
     /// Asks every branch for the headers of these heights and compares them; at most the newest 512 of them. Fills the
@@ -271,7 +285,7 @@ impl Group {
 }
 
 impl Inner {
-    fn strip(&self, chain: Chain, rows: usize) -> StripView {
+    fn strip(&self, chain: Chain, rows: usize, forgiven: Vec<u16>) -> StripView {
         let (Some(table), Ok(trust)) = (self.watch.table(chain), self.trust(chain)) else {
             return StripView {
                 chain,
@@ -283,7 +297,8 @@ impl Inner {
             };
         };
         let head = Head::of(&trust.head());
-        let table = locked(table);
+        let mut table = locked(table);
+        forgiven.into_iter().for_each(|branch| table.forgive(branch));
         let heard = self.heard(chain, &table, &head);
         let branches = heard.into_iter().filter_map(|heard| {
             let info = self.infos.iter().find(|info| info.id == heard.branch)?;

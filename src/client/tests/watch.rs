@@ -184,6 +184,19 @@ async fn a_certificate_that_does_not_stand_is_a_signed_lie() {
     assert!((1..=3).any(|height| cell(&strip, 1, height) == Cell::Invalid));
     until(&group, "found", |_| !found(&group).is_empty()).await;
     only(&group, AlarmKind::Forged, 1);
+
+    // What it did is seen until somebody has closed the alarm, also when it tells the truth again.
+    net.turn(1, Vice::None);
+    let invalid =
+        |strip: &StripView| (0..=3).filter(|height| cell(strip, 1, *height) == Cell::Invalid).count();
+    let before = invalid(&group.strip(Chain::Side, 64));
+    group.check_strip(Chain::Side, 0..=3).await;
+    assert_eq!(invalid(&group.strip(Chain::Side, 64)), before);
+    for alarm in found(&group) {
+        group.close_alarm(&alarm.id, "repaired").await.unwrap();
+    }
+    let strip = group.strip(Chain::Side, 64);
+    assert!((1..=3).all(|height| cell(&strip, 1, height) == Cell::Verified), "{strip:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -353,7 +353,7 @@ impl Inner {
 
     /// What a branch signed at a height cannot be of this chain.
     async fn refuse(&self, branch: &Branch, chain: Chain, height: u64, why: String, proof: &Arc<SignedBody>) {
-        let other = Other { cell: Cell::Invalid, digest: None, why, certified: None };
+        let other = Other { cell: Cell::Invalid, digest: None, why, certified: None, righted: false };
         let new = self.with_table(chain, |table, now| table.refuse(branch.id(), height, other, now));
         if new {
             self.raise(Finding::Forged { chain, proof: proof.clone() }).await;

@@ -62,6 +62,16 @@ pub(crate) struct Other {
     pub(crate) why: String,
     /// Its proof, when a quorum certified it.
     pub(crate) certified: Option<Certified>,
+    /// Whether the branch gave or signed the verified block afterwards: the lie stays on the strip until its alarm is
+    /// closed.
+    pub(crate) righted: bool,
+}
+
+impl Other {
+    /// Whether it shows a lie, and is not only what nobody has verified yet.
+    const fn is_false(&self) -> bool {
+        matches!(self.cell, Cell::Conflict | Cell::Invalid)
+    }
 }
 
 /// What a branch said of a height.
@@ -285,7 +295,7 @@ impl Table {
             Some(_) => (Cell::Conflict, another(height)),
             None => (Cell::Unchecked, "nothing is verified at this height yet".to_owned()),
         };
-        let other = Other { cell, digest: Some(digest), why, certified: certified.clone() };
+        let other = Other { cell, digest: Some(digest), why, certified: certified.clone(), righted: false };
         self.set(height, column, Mark::Other(Box::new(other)), now);
         let theirs = certified?;
         let against = match verified {
@@ -299,7 +309,7 @@ impl Table {
     /// What a branch gave at a height cannot stand. Says whether that is new.
     pub(crate) fn refuse(&mut self, branch: u16, height: u64, other: Other, now: Instant) -> bool {
         let Some(column) = self.column(branch) else { return false };
-        let new = self.other(height, column).is_none_or(|before| before.cell != other.cell);
+        let new = self.other(height, column).is_none_or(|before| before.righted || before.cell != other.cell);
         self.set(height, column, Mark::Other(Box::new(other)), now);
         new
     }
@@ -455,7 +465,8 @@ impl Table {
         let kept = |other: &mut Other| other.digest == Some(digest) || other.certified.is_some();
         if !self.other(height, column).is_some_and(kept) {
             let certified = certified.clone();
-            let other = Other { cell: Cell::Conflict, digest: Some(digest), why: another(height), certified };
+            let (cell, why) = (Cell::Conflict, another(height));
+            let other = Other { cell, digest: Some(digest), why, certified, righted: false };
             self.set(height, column, Mark::Other(Box::new(other)), now);
         }
         Some(match certified {
@@ -485,6 +496,16 @@ impl Table {
         new.then_some((branch, clash))
     }
 
+    /// No alarm about the branch is open any more: where it gave the verified block since, that is what counts.
+    pub(crate) fn forgive(&mut self, branch: u16) {
+        let Some(column) = self.column(branch) else { return };
+        for mark in self.rows.values_mut().filter_map(|row| row.marks.get_mut(column)) {
+            if matches!(mark, Mark::Other(other) if other.righted) {
+                *mark = Mark::Same;
+            }
+        }
+    }
+
     /// A clash could not be handed on: it is told when it is said again.
     pub(crate) fn untell(&mut self, branch: u16, clash: &Clash) {
         if let Some(voice) = self.voice_mut(branch) {
@@ -510,7 +531,11 @@ impl Table {
             voice.verified = voice.verified.max(Some(height));
         }
         if let Some(place) = self.row(height, now).and_then(|row| row.marks.get_mut(column)) {
-            *place = mark;
+            match (&mut *place, mark) {
+                (Mark::Other(before), Mark::Same) if before.is_false() => before.righted = true,
+                (Mark::Other(before), Mark::Other(other)) if before.is_false() && !other.is_false() => {}
+                (_, mark) => *place = mark,
+            }
             self.touched = true;
         }
     }

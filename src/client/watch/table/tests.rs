@@ -80,3 +80,38 @@ fn who_signs_the_tip_of_a_certified_block_is_part_of_a_fork_and_no_liar() {
         assert!(matches!(told[..], [Clash::Contradiction { .. }]), "{told:?}");
     }
 }
+
+#[test]
+fn a_lie_stays_on_the_strip_until_its_alarm_is_closed() {
+    let (mut table, now) = (table(), Instant::now());
+    let head = Head::of(&known(6));
+    let lie = || Other {
+        cell: Cell::Invalid,
+        digest: None,
+        why: "no block of this chain".to_owned(),
+        certified: None,
+        righted: false,
+    };
+    let cells = |table: &Table| {
+        [6, 5].map(|height| {
+            let rows = table.rows(&head, 2, now);
+            rows.iter().find(|row| row.height == height).unwrap().cells[1].cell
+        })
+    };
+    table.verify(&known(5), now);
+    table.verify(&known(6), now);
+    assert!(table.refuse(2, 5, lie(), now));
+    assert!(!table.refuse(2, 5, lie(), now), "no news");
+    table.tip(2, tip(6, header(6, "other").digest()), now);
+    table.forgive(2);
+    assert_eq!(cells(&table), [Cell::Conflict, Cell::Invalid], "not right yet");
+    table.give(2, 5, known(5).digest, None, now);
+    table.tip(2, tip(6, known(6).digest), now);
+    assert_eq!(cells(&table), [Cell::Conflict, Cell::Invalid]);
+    assert!(table.refuse(2, 5, lie(), now), "it lies anew");
+    table.forgive(2);
+    assert_eq!(cells(&table), [Cell::Verified, Cell::Invalid]);
+    table.give(2, 5, known(5).digest, None, now);
+    table.forgive(2);
+    assert_eq!(cells(&table), [Cell::Verified; 2]);
+}
