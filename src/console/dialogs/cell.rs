@@ -73,7 +73,7 @@ fn page(model: &Model, screen: Rect) -> (String, Page) {
         marked.branch.height.map_or_else(String::new, |height| format!(", says it is at block {height}"));
     let detail = marked.branch.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
     page.field(name, &format!("{word}{at}{detail}"), Tone::Plain);
-    page.field("To do", strip::advice(kind), Tone::Plain);
+    page.field("To do", strip::advice(&marked.cell), Tone::Plain);
     (format!("Block {} at {name}: {}", marked.height, kind.word()), page)
 }
 

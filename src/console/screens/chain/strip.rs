@@ -93,6 +93,11 @@ pub fn meaning(marked: &Marked<'_>) -> String {
     let (name, height) = (&marked.branch.name, marked.height);
     match marked.cell.cell {
         Cell::Verified => format!("{name} shows the very block {height} that this console verified."),
+        Cell::Unchecked if marked.cell.theirs.is_some() => {
+            format!(
+                "{name} gave a block {height} that this console could not verify yet: it may be the right one."
+            )
+        }
         Cell::Unchecked => {
             format!("{name} was not asked for block {height} by this console: nothing is known of it.")
         }
@@ -113,9 +118,12 @@ pub fn meaning(marked: &Marked<'_>) -> String {
 }
 
 /// What to do about a cell.
-pub const fn advice(cell: Cell) -> &'static str {
-    match cell {
+pub const fn advice(cell: &StripCell) -> &'static str {
+    match cell.cell {
         Cell::Verified => "Nothing.",
+        Cell::Unchecked if cell.theirs.is_some() => {
+            "Wait a moment: it is compared once the block is verified."
+        }
         Cell::Unchecked => {
             "Press r on the chain's screen: every branch is asked for the blocks that are shown."
         }

@@ -122,6 +122,19 @@ fn one_key_compares_the_marked_branch_with_the_own() {
 }
 
 #[test]
+fn what_was_given_and_is_not_verified_yet_is_not_called_unasked() {
+    let model = state("strip");
+    let mut marked = marked(&model).unwrap();
+    marked.cell = StripCell { cell: Cell::Unchecked, theirs: None, why: None };
+    assert!(meaning(&marked).contains("was not asked"));
+    let advised = advice(&marked.cell);
+    marked.cell.theirs = Some(Digest::of(b"given"));
+    let text = meaning(&marked);
+    assert!(text.contains("gave a block") && !text.contains("not asked"), "{text}");
+    assert_ne!(advice(&marked.cell), advised);
+}
+
+#[test]
 fn unchecked_cells_in_sight_are_asked_for_once_and_again_on_demand() {
     let mut model = state("chain-old");
     let blocks = |model: &Model| model.chain.blocks().checked.clone();
