@@ -310,6 +310,8 @@ impl Effects {
                 if let Some(group) = self.group.take() {
                     // Records on their way keep the group: not whom it was used to find.
                     group.forget_people();
+                    // And not its streams, which nobody sees.
+                    group.unwatch();
                 }
                 if let Some((_, task)) = self.watching.take() {
                     task.abort();
