@@ -377,6 +377,9 @@ async fn a_fork_that_only_a_status_shows_is_an_alarm_too() {
     let word = overview.branches.iter().find(|view| view.id == 3).unwrap().word;
     assert!(matches!(word, BranchWord::Conflict | BranchWord::Forked), "{word:?}");
     assert!(group.alarms().iter().any(|alarm| alarm.kind == AlarmKind::Fork), "{:?}", group.alarms());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_claim_without_end_costs_the_other_branches_nothing() {
     let net = Net::start().await;
     let group = net.group();
