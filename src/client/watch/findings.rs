@@ -36,16 +36,16 @@ pub(crate) struct Findings {
 
 impl Findings {
     /// Puts a finding at the end of its subject's; gives it back when there is no room.
-    fn add(&self, chain: Chain, branch: u16, clash: Clash) -> Result<(), Clash> {
+    fn add(&self, chain: Chain, branch: u16, clash: Clash) -> Option<Clash> {
         let subject = (chain, branch, matches!(clash, Clash::Fork { .. }));
         let mut waiting = locked(&self.waiting);
         let waiting = waiting.entry(subject).or_default();
         if waiting.len() >= EACH {
-            return Err(clash);
+            return Some(clash);
         }
         waiting.push_back(clash);
         self.added.notify_one();
-        Ok(())
+        None
     }
 
     fn lengths(&self) -> Vec<(Subject, usize)> {
@@ -96,7 +96,7 @@ impl Inner {
     /// again.
     pub(crate) fn tell(&self, chain: Chain, clashes: Vec<(u16, Clash)>) {
         for (branch, clash) in clashes {
-            if let Err(clash) = self.watch.findings.add(chain, branch, clash) {
+            if let Some(clash) = self.watch.findings.add(chain, branch, clash) {
                 self.with_table(chain, |table, _| table.untell(branch, &clash));
             }
         }
