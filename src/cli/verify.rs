@@ -45,7 +45,7 @@ pub struct Options {
     export: Option<PathBuf>,
     /// Check a stopped node's data directory instead, offline and without changing a byte of it; --branch says whose it
     /// is, where its audit log does not
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["export", "all_copies"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["export", "all_copies", "each", "from_genesis"])]
     node_dir: Option<PathBuf>,
     /// The network's genesis file, with --node-dir (else the one that console.toml names)
     #[arg(long, value_name = "FILE", requires = "node_dir")]
@@ -421,6 +421,31 @@ impl Figure {
         if self.shown.is_some() {
             eprint!("\r\x1b[K");
             let _ = std::io::stderr().flush();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn what_a_stopped_node_cannot_be_asked_is_refused() {
+        let parsed = |more: &str| {
+            let words = ["verify", "--node-dir", "data"].into_iter().chain(more.split_whitespace());
+            Line::try_parse_from(words).map(|line| line.options.node_dir)
+        };
+        assert!(parsed("--branch North --json").unwrap().is_some());
+        for option in ["--each", "--from-genesis", "--all-copies", "--export file"] {
+            let refused = parsed(option).unwrap_err();
+            assert_eq!(refused.kind(), clap::error::ErrorKind::ArgumentConflict, "{option}");
         }
     }
 }
