@@ -9,8 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 use wardline_ledger::{BranchId, Canonical as _, Genesis};
-use wardline_node::{ChainFound, CheckProgress, CheckReport, CheckVerdict, Fault, check};
+use wardline_node::{ChainFound, CheckProgress, CheckReport, CheckVerdict, Fault, Scratch, check};
 
+/// What the program ends with when it is told to stop, as shells have it for an interrupt.
+const STOPPED: i32 = 130;
 /// Faults that the text names one by one; JSON names all.
 const NAMED: usize = 20;
 /// How often the figure on the terminal changes.
@@ -27,8 +29,10 @@ pub fn genesis(path: &Path) -> Result<Genesis> {
 pub fn verify(genesis: &Genesis, directory: &Path, branch: Option<&str>, json: bool) -> Result<ExitCode> {
     let branch = branch.map(|name| numbered(genesis, name)).transpose()?;
     let mut figure = Figure::new("checking");
-    let scratch = std::env::temp_dir();
-    let done = check(genesis, directory, branch, &scratch, &mut |at| figure.show(at));
+    let scratch = Scratch::make(&std::env::temp_dir())?;
+    remove_when_stopped(scratch.path())?;
+    let done = check(genesis, directory, branch, scratch.path(), &mut |at| figure.show(at));
+    drop(scratch);
     figure.clear();
     let report = done?;
     if json {
@@ -38,6 +42,19 @@ pub fn verify(genesis: &Genesis, directory: &Path, branch: Option<&str>, json: b
         output::text(sentence(report.verdict()))?;
     }
     Ok(code(report.verdict()))
+}
+
+/// Ends the program when it is told to stop, with what a check builds beside removed: it is a copy of the side chain.
+fn remove_when_stopped(scratch: &Path) -> Result<()> {
+    let (runtime, scratch) = (super::runtime()?, scratch.to_owned());
+    std::thread::spawn(move || {
+        if runtime.block_on(super::stopped()).is_ok() {
+            // The check still writes: a file that it makes meanwhile is in the way once.
+            let _ = (0..10).any(|_| std::fs::remove_dir_all(&scratch).is_ok());
+            std::process::exit(STOPPED);
+        }
+    });
+    Ok(())
 }
 
 /// A branch by name, as the genesis has it; one that was added later by its number.

@@ -12,6 +12,7 @@ mod vault;
 use crate::node::CHAIN_FILES;
 use std::{
     collections::BTreeMap,
+    fs::File,
     path::{Path, PathBuf},
 };
 use wardline_crypto::Digest;
@@ -304,17 +305,49 @@ pub(crate) fn asked_branch(line: &[u8], network: &NetworkId) -> Option<BranchId>
     rest.first_chunk().map(|bytes| BranchId(u16::from_be_bytes(*bytes)))
 }
 
-/// A directory of our own, removed at the end.
-pub(crate) struct Scratch(pub PathBuf);
+/// The file in a scratch directory that whoever uses it holds locked.
+const SCRATCH_LOCK: &str = "in-use.lock";
+const SCRATCH_NAME: &str = "wardline-check-";
+
+/// A directory of our own, removed at the end; what processes that ended before left is removed at the next start.
+pub struct Scratch(pub(crate) PathBuf, #[allow(dead_code, reason = "held, not read")] File);
 
 impl Scratch {
+    /// Makes one in `parent`.
+    ///
+    /// # Errors
+    /// When the system refuses.
     pub fn make(parent: &Path) -> Result<Self, CheckError> {
         use std::os::unix::fs::DirBuilderExt;
         let name = LookupId::from_bytes(wardline_crypto::array(&mut wardline_crypto::OsEntropy));
-        let path = parent.join(format!("wardline-check-{name}"));
+        let path = parent.join(format!("{SCRATCH_NAME}{name}"));
         let failed = |source| CheckError::Directory { path: path.clone(), source };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(failed)?;
-        Ok(Self(path))
+        let lock = File::create_new(path.join(SCRATCH_LOCK)).map_err(failed)?;
+        lock.try_lock().map_err(|error| failed(error.into()))?;
+        let made = Self(path, lock);
+        made.remove_abandoned(parent);
+        Ok(made)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Removes this user's other scratch directories that nobody holds. Whatever cannot be, is not in the way.
+    fn remove_abandoned(&self, parent: &Path) {
+        use std::os::unix::fs::MetadataExt;
+        let Ok(own) = self.0.symlink_metadata() else { return };
+        for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+            let path = entry.path();
+            // Not where a link leads to, and nothing that another user laid there.
+            let ours = entry.file_name().to_string_lossy().starts_with(SCRATCH_NAME)
+                && path.symlink_metadata().is_ok_and(|found| found.is_dir() && found.uid() == own.uid());
+            if ours && File::open(path.join(SCRATCH_LOCK)).is_ok_and(|lock| lock.try_lock().is_ok()) {
+                let _ = std::fs::remove_dir_all(&path);
+            }
+        }
     }
 }
 

@@ -21,7 +21,9 @@ mod verified;
 
 pub use api::openapi::openapi;
 pub use application::OpenError;
-pub use check::{ChainFound, CheckError, CheckProgress, CheckReport, CheckVerdict, VaultFound, check};
+pub use check::{
+    ChainFound, CheckError, CheckProgress, CheckReport, CheckVerdict, Scratch, VaultFound, check,
+};
 pub use clock::{Clock, SystemClock};
 pub use node::{DEMO, Node, StartError};
 pub use repair::{ChainRepaired, PeerHeaders, Peers, RepairError, RepairReport, repair};

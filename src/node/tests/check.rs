@@ -153,3 +153,21 @@ fn damaged_logs_are_told(directory: &Path) {
     }
     assert!(told > 20, "{told} {same}");
 }
+
+#[test]
+fn what_a_killed_check_left_is_removed_and_what_is_in_use_is_not() {
+    let home = TempDir::new().unwrap();
+    let used = crate::Scratch::make(home.path()).unwrap();
+    // As it lies when its process was killed: nobody holds the lock.
+    let left = home.path().join("wardline-check-left");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("in-use.lock"), "").unwrap();
+    fs::write(left.join("side.sqlite"), "a copy").unwrap();
+    let other = home.path().join("wardline-check");
+    fs::create_dir(&other).unwrap();
+    let next = crate::Scratch::make(home.path()).unwrap();
+    assert!(!left.exists() && other.exists() && used.path().exists());
+    let path = next.path().to_owned();
+    drop(next);
+    assert!(!path.exists());
+}
