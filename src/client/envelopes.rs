@@ -3,7 +3,7 @@
 
 use crate::{
     alarm::Finding,
-    answer::Given,
+    answer::{Given, SignedBody},
     branch::{Branch, BranchError, Target},
     group::Inner,
     race::HEDGE,
@@ -14,10 +14,10 @@ use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
-use wardline_crypto::Digest;
-use wardline_ledger::{Chain, RecordId};
+use wardline_crypto::{Digest, peek};
+use wardline_ledger::{Canonical, Chain, Key, RecordEntry, RecordId};
 use wardline_policy::RecordKind;
-use wardline_wire::{Envelopes, EnvelopesQuery, RECORDS_PER_REQUEST_MAX, RouteId};
+use wardline_wire::{Envelopes, EnvelopesQuery, KEYS_PER_REQUEST_MAX, RECORDS_PER_REQUEST_MAX, RouteId};
 
 /// Most bytes of envelopes that one request asks for.
 const PAGE_BYTES: u64 = 8 * 1024 * 1024;
@@ -44,6 +44,15 @@ pub(crate) struct Copy {
     pub(crate) absent: Vec<u16>,
 }
 
+/// Another envelope than the pointer's, which says of itself that it is of a newer version.
+#[derive(Clone)]
+struct Doubt {
+    one: Wanted,
+    /// Its version and SHA-256.
+    given: (u32, Digest),
+    proof: Arc<SignedBody>,
+}
+
 type Answer = (Arc<Branch>, Vec<Wanted>, Result<Given<Envelopes>, BranchError>);
 
 impl Inner {
@@ -60,6 +69,7 @@ impl Inner {
         let mut running = FuturesUnordered::new();
         let mut under_way: BTreeMap<u16, (Arc<Branch>, usize)> = BTreeMap::new();
         let mut start = next.pop_front();
+        let mut doubts = Vec::new();
         loop {
             let missing = missing_from(&wanted, &copies);
             if missing.is_empty() {
@@ -83,7 +93,8 @@ impl Inner {
                     if let Some((_, pages)) = under_way.get_mut(&branch.id()) {
                         *pages = pages.saturating_sub(1);
                     }
-                    absorb(&branch, &asked, reply, &mut copies, tally);
+                    let doubted = absorb(&branch, &asked, reply, &mut copies, tally);
+                    doubts.push((branch, doubted));
                 }
                 () = tokio::time::sleep(HEDGE), if !next.is_empty() => start = next.pop_front(),
             }
@@ -92,7 +103,34 @@ impl Inner {
         for (branch, _) in under_way.values().filter(|(_, pages)| *pages > 0) {
             tally.overtaken(branch);
         }
+        for (branch, doubts) in doubts {
+            for doubt in self.not_replaced(&branch, doubts).await {
+                let copy = copies.entry(doubt.one.record).or_default();
+                altered(&branch, &doubt.one, doubt.proof, copy, tally);
+            }
+        }
         copies
+    }
+
+    /// Those of a branch's other envelopes that are not the ones of a newer version, as the branch proves the main
+    /// chain to have it by now.
+    async fn not_replaced(&self, branch: &Arc<Branch>, doubts: Vec<Doubt>) -> Vec<Doubt> {
+        let mut left = Vec::new();
+        for doubts in doubts.chunks(KEYS_PER_REQUEST_MAX) {
+            let keys: Vec<Vec<u8>> =
+                doubts.iter().map(|doubt| Key::Record(doubt.one.record).bytes()).collect();
+            // Its own state, which it answered from: another branch may be behind it.
+            let proven = self.proven_by(branch, Chain::Main, &keys, 0).await;
+            let values = proven.map(|(_, values)| values).unwrap_or_default();
+            let entries = values.into_iter().map(|value| RecordEntry::decode(&value?).ok());
+            let wrong = doubts.iter().zip(entries.chain(std::iter::repeat(None))).filter(|(doubt, entry)| {
+                entry.as_ref().is_none_or(|entry| {
+                    entry.version <= doubt.one.version || (entry.version, entry.pointer) != doubt.given
+                })
+            });
+            left.extend(wrong.map(|(doubt, _)| doubt.clone()));
+        }
+        left
     }
 
     /// Trusted branches in the order in which to ask for what `home` made.
@@ -149,11 +187,18 @@ fn absorb(
     reply: Result<Given<Envelopes>, BranchError>,
     copies: &mut BTreeMap<RecordId, Copy>,
     tally: &Tally,
-) {
+) -> Vec<Doubt> {
+    let mut doubts = Vec::new();
     let (reply, proof) = match reply {
         Ok(given) if given.value.envelopes.len() == asked.len() => (given.value, given.proof),
-        Ok(_) => return tally.invalid(branch.id(), "it left envelopes out".to_owned()),
-        Err(error) => return tally.failed(branch, &error),
+        Ok(_) => {
+            tally.invalid(branch.id(), "it left envelopes out".to_owned());
+            return doubts;
+        }
+        Err(error) => {
+            tally.failed(branch, &error);
+            return doubts;
+        }
     };
     for (one, envelope) in asked.iter().zip(reply.envelopes) {
         let Some(copy) = copies.get_mut(&one.record) else { continue };
@@ -168,15 +213,24 @@ fn absorb(
             }
             Some(envelope) => {
                 tally.answered(branch.id(), 1);
-                if Digest::of(&envelope.0) == one.pointer {
+                let digest = Digest::of(&envelope.0);
+                let version = peek(&envelope.0).map_or(0, |header| header.version);
+                if digest == one.pointer {
                     tally.verified(branch.id(), 1);
                     copy.good.get_or_insert((branch.id(), envelope.0));
+                } else if version > one.version {
+                    doubts.push(Doubt { one: *one, given: (version, digest), proof: proof.clone() });
                 } else {
-                    copy.altered.push(branch.id());
-                    tally.invalid(branch.id(), "it served altered records".to_owned());
-                    tally.found(Finding::Altered { record: one.record, proof: proof.clone() });
+                    altered(branch, one, proof.clone(), copy, tally);
                 }
             }
         }
     }
+    doubts
+}
+
+fn altered(branch: &Branch, one: &Wanted, proof: Arc<SignedBody>, copy: &mut Copy, tally: &Tally) {
+    copy.altered.push(branch.id());
+    tally.invalid(branch.id(), "it served altered records".to_owned());
+    tally.found(Finding::Altered { record: one.record, proof });
 }

@@ -2,6 +2,7 @@
 
 use super::{server::Net, vice::Vice};
 use crate::{Added, ClientError, Group, NewRecord, Progress};
+use tokio::sync::mpsc::unbounded_channel;
 use wardline_crypto::{OsEntropy, Stanza};
 use wardline_ledger::{Chain, Key, PatientEntry, PatientId, RecordEntry, RecordId, state};
 use wardline_record::{Allergy, Body, Finding, Identity, ImagingReport, Modality, Mrn, Practitioner, Record};
@@ -213,4 +214,34 @@ async fn many_go_out_together_and_each_has_its_result() {
     assert!(results[..20].iter().all(Result::is_ok));
     assert!(results[20].is_err());
     assert!(patients.iter().all(|patient| links(&net, *patient) == 4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_replaced_meanwhile_is_not_called_altered() {
+    let net = Net::start().await;
+    let group = net.group();
+    let patient = enrolled(&group).await;
+    let (progress, _) = unbounded_channel();
+    let record = group.add_record(patient, report(1), progress).await.unwrap().record;
+    let entry: RecordEntry =
+        state::read(&*net.world.ledger(Chain::Main), Key::Record(record)).unwrap().unwrap();
+    let before = crate::envelopes::Wanted {
+        record,
+        home: entry.branch.0,
+        kind: entry.kind,
+        pointer: entry.pointer,
+        size: entry.size,
+        version: entry.version,
+    };
+    let (progress, _) = unbounded_channel();
+    let newer = NewRecord { patient, id: record, version: 2, record: report(9) };
+    assert!(group.keep_all(vec![newer], progress).await.iter().all(Result::is_ok));
+    for (vice, altered) in [(Vice::None, vec![]), (Vice::AltersEnvelopes, vec![entry.branch.0])] {
+        net.turn(entry.branch.0, vice);
+        let tally = crate::tally::Tally::of(&group.inner.branches, std::time::Instant::now());
+        let copy = group.inner.envelopes(&[before], &tally).await.remove(&record).unwrap();
+        assert!(copy.good.is_none());
+        assert_eq!(copy.altered, altered, "{vice:?}");
+        assert_eq!(tally.findings().len(), altered.len());
+    }
 }
