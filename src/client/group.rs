@@ -238,6 +238,23 @@ impl Inner {
         self.branch(id).map_or_else(|| format!("branch {id}"), |branch| branch.name().to_owned())
     }
 
+    /// Branches whose keys the proven registry has otherwise than when this session began, for people: nothing that they
+    /// answer holds before the keys are taken, at the next unlocking.
+    pub(crate) fn rekeyed(&self) -> Vec<String> {
+        let registry = locked(&self.registry);
+        let changed = |branch: &&Arc<Branch>| {
+            let known = &branch.participant;
+            registry
+                .participants
+                .iter()
+                .any(|now| now.id == known.id && (&now.signing, &now.tls) != (&known.signing, &known.tls))
+        };
+        let told = |branch: &Arc<Branch>| {
+            format!("NEW KEYS: those of {} were changed in the registry: unlock again", branch.name())
+        };
+        self.branches.iter().filter(changed).map(told).collect()
+    }
+
     /// The session's own branch, which must be on the side chain.
     pub(crate) fn home(&self) -> Result<&Arc<Branch>, ClientError> {
         let own = self.branches.iter().find(|branch| branch.own);

@@ -246,6 +246,7 @@ impl Group {
                 Err(error) => warnings.push(not_kept(&error)),
             }
         }
+        warnings.extend(inner.rekeyed());
         inner.refresh_verdicts_when_due().await;
         {
             let mut overview = locked(&inner.overview);

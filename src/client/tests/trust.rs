@@ -365,6 +365,21 @@ async fn a_remembered_block_that_the_chain_does_not_have_raises_the_alarm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn new_keys_in_the_registry_are_told() {
+    let (_net, group) = net(1).await;
+    assert_eq!(group.refresh().await.warning, None);
+    // As the registry would have it after a change of the branch's certificate.
+    let name = {
+        let mut registry = group.inner.registry.lock().unwrap();
+        registry.height = u64::MAX;
+        registry.participants[2].tls = Digest::of(b"another certificate");
+        registry.participants[2].name.clone()
+    };
+    let warning = group.refresh().await.warning.unwrap();
+    assert_eq!(warning, format!("NEW KEYS: those of {name} were changed in the registry: unlock again"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_memory_below_the_checkpoint_must_be_in_its_chain() {
     let (net, group) = net(5).await;
     drop(group);
