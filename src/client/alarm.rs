@@ -5,9 +5,11 @@
 
 mod build;
 mod kept;
+mod raising;
 mod words;
 
 pub(crate) use kept::write_new;
+pub(crate) use raising::Raising;
 pub use words::headline;
 
 use crate::{
@@ -17,21 +19,20 @@ use crate::{
     group::{Group, Inner, heavy, locked},
 };
 use kept::Folder;
+use raising::{Tasks, Words};
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex},
-    time::Duration,
 };
+use wardline_crypto::Digest;
 use wardline_ledger::{
-    Chain, Genesis, RecordId, SignedTip,
-    evidence::{Claim, FinalBlock, Kind, Proven, Verdict},
+    Canonical as _, Chain, Genesis, RecordId, SignedTip,
+    evidence::{Claim, FinalBlock, Kind, Proven},
 };
 use wardline_policy::{Operation, Request, decide};
 
 /// Open alarms of one kind about one branch: more of the same is told in the log alone.
 const OPEN_MAX: usize = 16;
-/// How long an answer waits for the alarms that it gives reason to.
-const RAISING: Duration = Duration::from_millis(1500);
 /// Characters of the reason for closing an alarm.
 const REASON: std::ops::RangeInclusive<usize> = 3..=200;
 
@@ -213,13 +214,18 @@ impl Finding {
         }
     }
 
-    /// When what was signed was said, where that is older than its being seen can be.
-    fn said_s(&self) -> Option<u64> {
+    /// The signed word that it is about, where such a word can come again.
+    fn word(&self) -> Option<Digest> {
         match self {
-            Self::Contradiction { tip, .. } => Some(tip.time_s),
-            Self::Rollback { later, .. } => Some(later.time_s),
+            Self::Contradiction { tip, .. } => Some(Digest::of(&tip.encode())),
+            Self::Rollback { later, .. } => Some(Digest::of(&later.encode())),
             _ => None,
         }
+    }
+
+    /// Whether what was noticed shows it by itself, with nothing that has to be fetched: everything in it was verified.
+    const fn convicts(&self) -> bool {
+        matches!(self, Self::Fork { .. } | Self::Contradiction { .. } | Self::Rollback { .. })
     }
 
     fn height(&self) -> Option<u64> {
@@ -245,8 +251,12 @@ pub(crate) struct Alarms {
     folder: Folder,
     genesis: Genesis,
     list: Mutex<Vec<Alarm>>,
-    /// What is being looked at now, so that the same finding is not looked at twice at once.
-    under_way: Mutex<Vec<Subject>>,
+    /// What is being looked at now, so that the same finding is not looked at twice at once; and the alarm that stops
+    /// writing meanwhile.
+    under_way: Mutex<Vec<(Subject, Option<String>)>>,
+    /// What alarms have shown already.
+    shown: Mutex<Words>,
+    tasks: Tasks,
 }
 
 impl Alarms {
@@ -254,7 +264,9 @@ impl Alarms {
     pub(crate) fn open(state: &std::path::Path, genesis: &Genesis, now_s: u64) -> Self {
         let folder = Folder::new(state.join("evidence"), genesis.network());
         let list = Mutex::new(folder.read(now_s));
-        Self { folder, genesis: genesis.clone(), list, under_way: Mutex::default() }
+        let shown = Mutex::new(folder.shown());
+        let (under_way, tasks) = (Mutex::default(), Tasks::default());
+        Self { folder, genesis: genesis.clone(), list, under_way, shown, tasks }
     }
 
     fn list(&self) -> Vec<Alarm> {
@@ -274,27 +286,11 @@ impl Group {
         alarms
     }
 
-    /// Raises what a question brought to light.
-    ///
-    /// It goes on by itself when it takes long: an alarm must not keep a record from whoever needs it.
-    pub(crate) async fn raise_all(&self, findings: Vec<Finding>) {
-        if findings.is_empty() {
-            return;
-        }
-        let inner = self.inner.clone();
-        let raised = tokio::spawn(async move {
-            for finding in findings {
-                inner.raise(finding).await;
-            }
-        });
-        let _ = tokio::time::timeout(RAISING, raised).await;
-    }
-
     /// Closes an alarm: writing goes on. Who, when and why is kept beside the evidence.
     ///
     /// # Errors
     /// When the person is neither operator, supervisor nor auditor, the reason is not 3 to 200 characters on one line,
-    /// there is no such open alarm, or it cannot be written.
+    /// there is no such open alarm, its evidence is still being made, or it cannot be written.
     pub async fn close_alarm(&self, id: &str, reason: &str) -> Result<(), ClientError> {
         let inner = &self.inner;
         inner.in_session()?;
@@ -309,6 +305,10 @@ impl Group {
         let open = |alarm: &&Alarm| alarm.id == id && alarm.closed.is_none();
         let alarm = locked(&inner.alarms.list).iter().find(open).cloned();
         let alarm = alarm.ok_or_else(|| ClientError::Refused(format!("there is no open alarm `{id}`")))?;
+        if inner.alarms.is_under_way(id) {
+            let why = "its evidence is being made at this moment; close it in a few seconds";
+            return Err(ClientError::Refused(why.to_owned()));
+        }
         let staff = inner.session.staff();
         let closed = Closed {
             by: format!("{} ({})", staff.name, staff.staff),
@@ -331,66 +331,6 @@ impl Group {
 }
 
 impl Inner {
-    /// Keeps what somebody noticed: makes its evidence, checks it as anybody would, writes it and stops writing. What its
-    /// evidence does not show is no alarm. It never fails: what cannot be proven now or written is kept in memory and
-    /// says so.
-    pub(crate) async fn raise(&self, finding: Finding) {
-        let Some(_under_way) = self.alarms.begin(&finding) else { return };
-        let seen_s = self.clock.now_s();
-        let built = self.evidence_of(&finding, seen_s).await;
-        let (file, alarm) = match built {
-            Ok(built) => match built.verdict {
-                Verdict::Holds(proven) => (Some(built.file), alarm_of(&proven, seen_s)),
-                Verdict::Refuted(why) => {
-                    tracing::info!("what looked like a lie shows none: {why}");
-                    return;
-                }
-                Verdict::NotEvidence(why) => (None, self.unproven(&finding, seen_s, &why.to_string())),
-            },
-            Err(error) => (None, self.unproven(&finding, seen_s, &error.to_string())),
-        };
-        let mut alarm = alarm;
-        if let Some(file) = file {
-            let folder = self.alarms.folder.clone();
-            let mut drafted = alarm.clone();
-            let written = heavy(move || folder.write(&mut drafted, &file).map(|()| drafted)).await;
-            match written {
-                Ok(Ok(written)) => alarm = written,
-                Ok(Err(error)) => {
-                    let why = crate::error::clean(&error.to_string());
-                    alarm.what.push_str(&format!("; its evidence could not be written ({why})"));
-                }
-                Err(error) => alarm.what.push_str(&format!("; its evidence could not be written ({error})")),
-            }
-        }
-        tracing::warn!("alarm {} {}", alarm.kind.text(), alarm.id);
-        if let Finding::Fork { from, .. } = finding {
-            tracing::warn!("the other block was given by branch {from}");
-        }
-        locked(&self.alarms.list).push(alarm);
-        // Whoever draws must hear of it at once, whoever noticed it.
-        self.watch.changed();
-    }
-
-    fn unproven(&self, finding: &Finding, seen_s: u64, why: &str) -> Alarm {
-        let branch = finding.branch();
-        let said = words::without_proof(finding.kind(), finding.chain());
-        let who = branch.map_or_else(|| "the network".to_owned(), |branch| self.name_of(branch));
-        Alarm {
-            id: kept::name_of_alarm(finding.kind(), finding.chain(), branch, seen_s, why.as_bytes()),
-            kind: finding.kind(),
-            chain: finding.chain(),
-            height: finding.height(),
-            branch,
-            branch_name: None,
-            record: finding.record(),
-            seen_s,
-            what: format!("{who}: {said}; no evidence could be made ({why})"),
-            evidence: None,
-            closed: None,
-        }
-    }
-
     /// Whether new records and transactions may go to a branch.
     ///
     /// # Errors
@@ -428,47 +368,6 @@ impl Inner {
             Some(error) if branches.is_empty() => Err(error),
             _ => Ok(branches),
         }
-    }
-}
-
-impl Alarms {
-    /// Whether a finding is new; while the guard lives, the same one is not.
-    fn begin(&self, finding: &Finding) -> Option<UnderWay<'_>> {
-        let subject = (finding.kind(), finding.chain(), finding.branch(), finding.record());
-        let same =
-            |alarm: &&Alarm| (alarm.kind, alarm.chain, alarm.branch) == (subject.0, subject.1, subject.2);
-        let mut under_way = locked(&self.under_way);
-        if under_way.contains(&subject) {
-            return None;
-        }
-        let list = locked(&self.list);
-        let open: Vec<&Alarm> = list.iter().filter(same).filter(|alarm| alarm.closed.is_none()).collect();
-        if open.iter().any(|alarm| alarm.record == subject.3) || open.len() >= OPEN_MAX {
-            return None;
-        }
-        // What was signed before an alarm about it was closed is not seen for the first time.
-        let known = list.iter().filter(same).filter_map(|alarm| Some((alarm, alarm.closed.as_ref()?))).any(
-            |(alarm, closed)| match finding.kind() {
-                AlarmKind::Fork => alarm.height == finding.height(),
-                _ => finding.said_s().is_some_and(|said_s| said_s <= closed.at_s),
-            },
-        );
-        if known {
-            return None;
-        }
-        under_way.push(subject);
-        Some(UnderWay { alarms: self, subject })
-    }
-}
-
-struct UnderWay<'a> {
-    alarms: &'a Alarms,
-    subject: Subject,
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        locked(&self.alarms.under_way).retain(|subject| *subject != self.subject);
     }
 }
 

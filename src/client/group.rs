@@ -20,7 +20,7 @@ use crate::{
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 use wardline_crypto::Digest;
@@ -49,6 +49,8 @@ pub struct Group {
 }
 
 pub(crate) struct Inner {
+    /// For what goes on by itself.
+    pub(crate) me: Weak<Inner>,
     pub(crate) network: NetworkId,
     /// The folder of everything that this terminal keeps of the network.
     pub(crate) state: PathBuf,
@@ -139,7 +141,8 @@ impl Group {
         overview.warning = joined(notices.collect());
         let watch = Watch::of(network, &branches, side.is_some(), &settings.state);
         let alarms = Alarms::open(&settings.state, &genesis, clock.now_s());
-        let inner = Inner {
+        let inner = Arc::new_cyclic(|me| Inner {
+            me: me.clone(),
             network,
             state: settings.state,
             session,
@@ -160,8 +163,8 @@ impl Group {
             enrolments: Drafts::default(),
             alarms,
             lookups: Mutex::default(),
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        });
+        Ok(Self { inner })
     }
 
     /// Every active branch, own branch first.
@@ -174,8 +177,10 @@ impl Group {
         &self.inner.session
     }
 
-    /// Forgets whom searches found. For the end of a session while records are still on their way under it.
+    /// Forgets whom searches found, and ends the making of evidence after a moment. For the end of a session while
+    /// records are still on their way under it.
     pub fn forget_people(&self) {
+        self.inner.end_raising();
         locked(&self.inner.identities).clear();
     }
 

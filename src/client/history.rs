@@ -252,7 +252,7 @@ impl Group {
         inner.home()?;
         let began = Instant::now();
         let branches = inner.on(Chain::Side);
-        let tally = &Tally::of(&branches, began);
+        let tally = &Tally::of(inner, &branches, began);
         let least = inner.least_side_height(lookup)?;
         let mut claims: FuturesUnordered<_> = branches
             .iter()
@@ -261,7 +261,7 @@ impl Group {
         let mut unheard: BTreeMap<u16, _> = branches.iter().map(|branch| (branch.id(), branch)).collect();
 
         let listing = inner.listing(&mut claims, &mut unheard, tally).await;
-        self.raise_all(tally.findings()).await;
+        inner.raised(tally.raising()).await;
         let mut listing = listing?;
         let mut pointers = inner.pointers(&listing.links).await?;
         // A branch that was slow before is hardly waited for again.
@@ -300,7 +300,7 @@ impl Group {
         for row in &mut rows {
             row.verdict.history = listing.whole.check();
         }
-        self.raise_all(tally.findings()).await;
+        inner.raised(tally.raising()).await;
         Ok(History {
             patient,
             identity: inner.identity_of(patient, &listing.identity),
@@ -329,13 +329,13 @@ impl Group {
         inner.in_session()?;
         inner.home()?;
         let branches = inner.on(Chain::Side);
-        let tally = &Tally::of(&branches, Instant::now());
+        let tally = &Tally::of(inner, &branches, Instant::now());
         let least = inner.least_side_height(lookup)?;
         let claim = first_good(branches, |branch| async move {
             inner.claim(branch, patient, lookup, least, tally).await.1
         })
         .await;
-        self.raise_all(tally.findings()).await;
+        inner.raised(tally.raising()).await;
         let (_, claim) = claim?;
         Ok(inner.identity_of(patient, &claim.entry.identity))
     }

@@ -63,7 +63,7 @@ impl Group {
         }
         let search = &Search { terms };
         let branches = inner.on(Chain::Side);
-        let tally = &Tally::of(&branches, Instant::now());
+        let tally = &Tally::of(inner, &branches, Instant::now());
         let mut unheard: BTreeMap<u16, bool> =
             branches.iter().map(|branch| (branch.id(), branch.is_silent())).collect();
         let mut asked: FuturesUnordered<_> = branches

@@ -1,14 +1,14 @@
 //! What every branch was asked and gave, counted while the answers come in.
 
 use crate::{
-    alarm::Finding,
+    alarm::{Finding, Raising},
     branch::{Branch, BranchError},
-    group::locked,
+    group::{Inner, locked},
     history::{AnswerState, BranchAnswer},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     time::Instant,
 };
 
@@ -19,13 +19,14 @@ pub(crate) struct Tally {
     lines: Mutex<BTreeMap<u16, BranchAnswer>>,
     /// Branches whose answer was not waited for because others gave what was needed.
     overtaken: Mutex<BTreeSet<u16>>,
-    /// What branches signed and cannot be true.
-    findings: Mutex<Vec<Finding>>,
+    /// Where what branches signed and cannot be true is raised.
+    inner: Weak<Inner>,
+    raising: Mutex<Vec<Raising>>,
 }
 
 impl Tally {
     /// Nothing asked yet; the question began at `began`.
-    pub(crate) fn of(branches: &[Arc<Branch>], began: Instant) -> Self {
+    pub(crate) fn of(inner: &Inner, branches: &[Arc<Branch>], began: Instant) -> Self {
         let line = |branch: &Arc<Branch>| {
             let name = branch.name().to_owned();
             let state = AnswerState::Answered;
@@ -44,8 +45,14 @@ impl Tally {
             )
         };
         let lines = Mutex::new(branches.iter().map(line).collect());
-        let (overtaken, findings) = (Mutex::default(), Mutex::default());
-        Self { began, branches: branches.to_vec(), lines, overtaken, findings }
+        Self {
+            began,
+            branches: branches.to_vec(),
+            lines,
+            overtaken: Mutex::default(),
+            inner: inner.me.clone(),
+            raising: Mutex::default(),
+        }
     }
 
     pub(crate) fn asked(&self, branch: u16, things: usize) {
@@ -74,14 +81,16 @@ impl Tally {
         self.worsen(branch, AnswerState::Invalid { reason });
     }
 
-    /// It signed what cannot be true.
+    /// It signed what cannot be true. That is raised at once, whatever becomes of the question.
     pub(crate) fn found(&self, finding: Finding) {
-        locked(&self.findings).push(finding);
+        if let Some(inner) = self.inner.upgrade() {
+            locked(&self.raising).push(inner.raise_soon(finding));
+        }
     }
 
-    /// What was found since this was last asked.
-    pub(crate) fn findings(&self) -> Vec<Finding> {
-        std::mem::take(&mut *locked(&self.findings))
+    /// The alarms on their way since this was last asked.
+    pub(crate) fn raising(&self) -> Vec<Raising> {
+        std::mem::take(&mut *locked(&self.raising))
     }
 
     /// It answered in truth, from an older state than another branch.

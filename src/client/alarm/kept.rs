@@ -2,7 +2,7 @@
 //!
 //! A file is its owner's alone, written whole and never replaced. It must not know how evidence is made.
 
-use super::{Alarm, AlarmKind, Closed, alarm_of, words};
+use super::{Alarm, AlarmKind, Closed, alarm_of, raising::Words, words};
 use crate::{error::clean, trust::write_whole};
 use std::{
     fs::{self, File},
@@ -12,7 +12,7 @@ use std::{
 use wardline_crypto::Digest;
 use wardline_ledger::{
     Chain, NetworkId,
-    evidence::{MAX_EVIDENCE, Verdict},
+    evidence::{MAX_EVIDENCE, Part, Verdict},
 };
 use wardline_wire::evidence::check;
 
@@ -136,6 +136,23 @@ impl Folder {
         alarms
     }
 
+    /// The signed words that the kept alarms have shown. Nothing is judged: a file that was changed shows less.
+    pub(super) fn shown(&self) -> Words {
+        let files = fs::read_dir(&self.path).into_iter().flatten().flatten().map(|file| file.path());
+        let words = |path: PathBuf| {
+            let kind = Name::parse(&path.file_name()?.to_string_lossy())?.kind;
+            if !matches!(kind, AlarmKind::Contradiction | AlarmKind::Rollback) {
+                return None;
+            }
+            let evidence = wardline_wire::evidence::read(&read_small(&path).ok()?).ok()?;
+            match evidence.parts.last()? {
+                Part::Tip(tip) => Some((kind, Digest::of(tip))),
+                _ => None,
+            }
+        };
+        files.filter(|path| is_evidence(path)).filter_map(words).collect()
+    }
+
     fn alarm(&self, path: &Path, now_s: u64) -> Alarm {
         let name = path.file_name().and_then(|name| Name::parse(&name.to_string_lossy()));
         let closed = closed(path);
@@ -249,20 +266,36 @@ fn create_private(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// When it exists already, or cannot be written.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A link, other than a rename, replaces nothing that came there meanwhile.
+    write_new_by(path, bytes, |draft, path| fs::hard_link(draft, path))
+}
+
+fn write_new_by(path: &Path, bytes: &[u8], link: impl Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
     let draft = path.with_file_name(format!(".{name}.{}", std::process::id()));
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&draft).and_then(|mut file| {
+    let write = |path: &Path| {
+        let mut file = options.open(path)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
-        // A link, other than a rename, replaces nothing that came there meanwhile.
-        fs::hard_link(&draft, path)
-    });
+        file.sync_all()
+    };
+    // One that a stopped process of the same number left.
     let _ = fs::remove_file(&draft);
-    written?;
+    let drafted = write(&draft);
+    let linked = drafted.as_ref().is_ok_and(|()| link(&draft, path).is_ok());
+    let _ = fs::remove_file(&draft);
+    drafted?;
+    if !linked {
+        // It is there already, which this finds too, or the file system has no links.
+        write(path).inspect_err(|error| {
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                let _ = fs::remove_file(path);
+            }
+        })?;
+    }
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
         && let Ok(folder) = File::open(folder)
     {
@@ -342,6 +375,21 @@ mod tests {
         ] {
             assert_eq!(Name::parse(&good.replace(from, to)), None, "{to}");
         }
+    }
+
+    #[test]
+    fn files_are_written_without_links_too_and_a_left_draft_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.evidence");
+        fs::write(folder.path().join(format!(".a.evidence.{}", std::process::id())), b"left").unwrap();
+        let no_links = |_: &Path, _: &Path| Err(io::ErrorKind::Unsupported.into());
+        write_new_by(&path, b"one", no_links).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        for again in [write_new_by(&path, b"two", no_links), write_new(&path, b"two")] {
+            assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft stays");
     }
 
     #[test]

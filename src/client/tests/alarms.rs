@@ -251,6 +251,113 @@ async fn closing_takes_a_role_and_a_reason_and_is_kept() {
     assert!(alarms[0].closed.is_none() && alarms[1].closed.is_some(), "open ones come first");
 }
 
+/// A time is the liar's own: what was signed counts, whatever time it names.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_back_dated_lie_is_new_and_one_shown_before_is_not() {
+    let net = Net::start().await;
+    let (group, _, _) = prepared(&net, 1).await;
+    group.inner.raise(contradiction(&net, 2, now(&net))).await;
+    group.close_alarm(&only(&group).id, "looked into it").await.unwrap();
+    for group in [&group, &net.group()] {
+        group.inner.raise(contradiction(&net, 2, now(&net))).await;
+        assert!(only(group).closed.is_some(), "the same word again");
+    }
+    group.inner.raise(contradiction(&net, 2, now(&net) - 1000)).await;
+    assert_eq!(group.alarms().len(), 2);
+    assert!(group.inner.may_write(2).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_convicts_by_itself_stops_writing_before_its_evidence_is_made() {
+    let net = Net::start().await;
+    let (group, _, _) = prepared(&net, 1).await;
+    let mut raising = Box::pin(group.inner.raise(contradiction(&net, 2, now(&net))));
+    let at_work = futures::poll!(&mut raising).is_pending();
+    assert!(group.inner.may_write(2).is_err());
+    let first = only(&group);
+    if at_work {
+        assert!(first.what.contains("being made"), "{}", first.what);
+        let error = group.close_alarm(&first.id, "too early").await.unwrap_err();
+        assert!(error.to_string().contains("being made"), "{error}");
+        raising.await;
+    }
+    let alarm = only(&group);
+    assert_eq!(alarm.id, first.id);
+    proven(&net, &alarm);
+    // What shows nothing stops nothing afterwards.
+    let (earlier, later) = (tip(&net.world, 3, 8, Digest::ZERO, 50), tip(&net.world, 3, 9, Digest::ZERO, 51));
+    group.inner.raise(Finding::Rollback { chain: Chain::Side, earlier, later }).await;
+    group.inner.may_write(3).unwrap();
+}
+
+/// The answer of a branch with a changed body that it signed.
+async fn signed_again(net: &Net, group: &Group, branch: u16, body: &[u8]) -> Finding {
+    let target = Target::of(RouteId::SideHeaders).query(&[("from", 1), ("limit", 1)]);
+    let given = group.inner.branch(branch).unwrap().get_kept::<Headers>(target).await.unwrap();
+    let mut proof = (*given.proof).clone();
+    let answer = wardline_ledger::Answer { body: Digest::of(body), ..proof.answer.answer };
+    proof.answer = wardline_ledger::SignedAnswer::sign(&net.world.keys[&branch].signing, answer);
+    proof.body = body.to_vec();
+    Finding::Forged { chain: Chain::Side, proof: proof.into() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_reader_of_evidence_can_read_is_an_alarm_without_proof() {
+    let net = Net::start().await;
+    let (group, _, _) = prepared(&net, 1).await;
+    let finding = signed_again(&net, &group, 3, br#"[[["AA","AA"]]]"#).await;
+    group.inner.raise(finding).await;
+    let alarm = only(&group);
+    assert_eq!((alarm.kind, alarm.branch, alarm.evidence.clone()), (AlarmKind::Forged, Some(3), None));
+    assert!(group.inner.may_write(3).is_err());
+}
+
+/// Others that are slow are no reason to accuse a branch; nor do they save it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_shown_yet_waits_and_is_shown_later() {
+    let net = Net::start().await;
+    let (group, patient, lookup) = prepared(&net, 1).await;
+    let record = group.history(patient, &lookup).await.unwrap().rows[0].record;
+    net.turn(1, Vice::LosesEnvelopes);
+    let query = wardline_wire::EnvelopesQuery { records: vec![record] };
+    let home = group.inner.branch(1).unwrap();
+    let given: crate::answer::Given<wardline_wire::Envelopes> =
+        home.ask_kept(Target::of(RouteId::Envelopes), &query).await.unwrap();
+    group.branches().iter().for_each(|branch| net.turn(branch.id, Vice::Silent));
+    group.inner.raise(Finding::Missing { record, proof: given.proof }).await;
+    assert_eq!(group.alarms(), []);
+    group.inner.may_write(1).unwrap();
+    group.branches().iter().for_each(|branch| net.turn(branch.id, Vice::None));
+    until_alarm(&group).await;
+    proven(&net, &only(&group));
+}
+
+async fn until_alarm(group: &Group) {
+    let there = async {
+        while group.alarms().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), there).await.unwrap();
+}
+
+/// Whoever leaves the page meanwhile saves nobody; whoever ends the session ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finding_outlives_its_question_and_not_the_session() {
+    let net = Net::start().await;
+    let (group, _, _) = prepared(&net, 1).await;
+    let found = |finding| {
+        let tally = crate::tally::Tally::of(&group.inner, &[], std::time::Instant::now());
+        tally.found(finding);
+    };
+    found(contradiction(&net, 2, now(&net)));
+    until_alarm(&group).await;
+    group.forget_people();
+    let raising = group.inner.raise_soon(contradiction(&net, 3, now(&net)));
+    assert!(raising.await.is_err(), "it is not begun");
+    assert_eq!(group.alarms().len(), 1);
+}
+
 fn evidence_of(group: &Group) -> PathBuf {
     only(group).evidence.unwrap()
 }
