@@ -28,8 +28,8 @@ use wardline_wire::{BootNonce, Hello, Problem, RequestLine, RouteId, header_name
 const SLOTS: usize = 64;
 /// Requests for finality, held open by the branch, that may be under way at once.
 const WAITS: usize = 32;
-/// Most bytes of a reply: a full page of envelopes in base64.
-const REPLY_MAX: usize = 64 * 1024 * 1024;
+/// Most bytes of a reply: the largest envelope in base64, and no more than evidence of it has place for.
+pub(crate) const REPLY_MAX: usize = 46 * 1024 * 1024;
 /// Answers from this size on are hashed on a thread of their own.
 const LARGE: usize = 256 * 1024;
 /// How long to wait before asking again a branch that is busy, or behind by the blocks of this moment.

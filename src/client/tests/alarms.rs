@@ -358,6 +358,15 @@ async fn a_finding_outlives_its_question_and_not_the_session() {
     assert_eq!(group.alarms().len(), 1);
 }
 
+/// Whatever a branch can answer can be shown to others.
+#[test]
+fn the_largest_answer_fits_into_evidence() {
+    let in_base64 = |bytes: usize| bytes.div_ceil(3) * 4;
+    let rest = 2 * 1024 * 1024;
+    assert!(in_base64(wardline_crypto::MAX_ENVELOPE) + 64 * 1024 <= crate::branch::REPLY_MAX);
+    assert!(in_base64(crate::branch::REPLY_MAX) + rest <= wardline_ledger::evidence::MAX_EVIDENCE);
+}
+
 fn evidence_of(group: &Group) -> PathBuf {
     only(group).evidence.unwrap()
 }
