@@ -238,10 +238,9 @@ async fn a_record_that_is_replaced_meanwhile_is_not_called_altered() {
     assert!(group.keep_all(vec![newer], progress).await.iter().all(Result::is_ok));
     for (vice, altered) in [(Vice::None, vec![]), (Vice::AltersEnvelopes, vec![entry.branch.0])] {
         net.turn(entry.branch.0, vice);
-        let tally = crate::tally::Tally::of(&group.inner.branches, std::time::Instant::now());
+        let tally = crate::tally::Tally::of(&group.inner, &group.inner.branches, std::time::Instant::now());
         let copy = group.inner.envelopes(&[before], &tally).await.remove(&record).unwrap();
         assert!(copy.good.is_none());
         assert_eq!(copy.altered, altered, "{vice:?}");
-        assert_eq!(tally.findings().len(), altered.len());
     }
 }
