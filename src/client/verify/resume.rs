@@ -2,7 +2,7 @@
 //!
 //! The file need not be believed for what comes after it: its block must be certified from the pinned genesis on, and its
 //! state must be the one that this block's header commits to. That the blocks before were checked is this terminal's
-//! own memory, and is told as such, with its date (`docs/decisions/0016-verify-resumes.md`). It must not know where
+//! own memory, and is told as such, with its date (`docs/decisions/0014-verify-resumes.md`). It must not know where
 //! blocks come from.
 
 use super::chain::{ChainCheck, Depth};
