@@ -145,6 +145,7 @@ impl Inner {
     pub(crate) async fn have_it_signed(&self, branch: &Arc<Branch>, chain: Chain, height: u64) {
         if let Some(heights) = self.checkable(chain, height..=height).await {
             self.check_heights(branch, chain, heights).await;
+            self.tell_waiting().await;
         }
     }
 

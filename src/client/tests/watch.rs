@@ -11,6 +11,9 @@ use std::{sync::atomic::Ordering, time::Duration};
 use wardline_crypto::Digest;
 use wardline_ledger::{BranchId, Canonical, Chain, SignedTip};
 
+/// Evidence that could not be made at once is tried again after 1, 8 and 30 s; on a loaded machine that happens.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Waits for a strip that is as wanted.
 async fn until(group: &Group, what: &str, wanted: impl Fn(&StripView) -> bool) -> StripView {
     let mut changes = group.watch();
@@ -24,7 +27,7 @@ async fn until(group: &Group, what: &str, wanted: impl Fn(&StripView) -> bool) -
             let _ = tokio::time::timeout(Duration::from_millis(200), changes.changed()).await;
         }
     };
-    match tokio::time::timeout(Duration::from_secs(20), waiting).await {
+    match tokio::time::timeout(PATIENCE, waiting).await {
         Ok(strip) => strip,
         Err(_) => panic!("not {what}: {:#?}", group.strip(Chain::Side, 8)),
     }
@@ -47,11 +50,12 @@ fn found(group: &Group) -> Vec<Alarm> {
     group.alarms()
 }
 
-/// What was found, once all of it is of one kind and branch and has its evidence.
-fn only(group: &Group, kind: AlarmKind, branch: u16) {
+/// Waits until everything that was found has its evidence; it must be of one kind and branch.
+async fn only(group: &Group, kind: AlarmKind, branch: u16) {
+    let proven = |alarm: &Alarm| alarm.evidence.as_ref().is_some_and(|file| file.exists());
+    until(group, "proven", |_| found(group).iter().all(proven)).await;
     for alarm in found(group) {
         assert_eq!((alarm.kind, alarm.branch), (kind, Some(branch)), "{alarm:?}");
-        assert!(alarm.evidence.is_some_and(|file| file.exists()));
     }
 }
 
@@ -156,7 +160,7 @@ async fn a_signed_tip_of_another_block_is_a_contradiction() {
     net.turn(2, Vice::SignsOtherTips);
     until(&group, "conflict", |strip| word(strip, 2) == BranchWord::Conflict).await;
     until(&group, "found", |_| !found(&group).is_empty()).await;
-    only(&group, AlarmKind::Contradiction, 2);
+    only(&group, AlarmKind::Contradiction, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,7 +174,7 @@ async fn a_branch_that_goes_back_is_found_by_its_own_tips() {
     net.servers[&4].views.lock().unwrap().insert(Chain::Side, old);
     until(&group, "rolled back", |strip| word(strip, 4) == BranchWord::RolledBack).await;
     until(&group, "found", |_| found(&group).len() == 1).await;
-    only(&group, AlarmKind::Rollback, 4);
+    only(&group, AlarmKind::Rollback, 4).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,7 +187,7 @@ async fn a_certificate_that_does_not_stand_is_a_signed_lie() {
     let strip = until(&group, "verified by others", |strip| cell(strip, 2, 3) == Cell::Verified).await;
     assert!((1..=3).any(|height| cell(&strip, 1, height) == Cell::Invalid));
     until(&group, "found", |_| !found(&group).is_empty()).await;
-    only(&group, AlarmKind::Forged, 1);
+    only(&group, AlarmKind::Forged, 1).await;
 
     // What it did is seen until somebody has closed the alarm, also when it tells the truth again.
     net.turn(1, Vice::None);
@@ -355,7 +359,7 @@ async fn a_branch_that_goes_back_while_nobody_looks_is_found_too() {
     let group = net.group();
     until(&group, "rolled back", |strip| word(strip, 4) == BranchWord::RolledBack).await;
     until(&group, "found", |_| found(&group).len() == 1).await;
-    only(&group, AlarmKind::Rollback, 4);
+    only(&group, AlarmKind::Rollback, 4).await;
 
     // A file that is damaged is as none.
     drop(group);
