@@ -107,7 +107,7 @@ pub const COPIES: &[Kind] = &[
         copy(c, |b| b.truncate(SEGMENT))
     }),
     Kind::new("envelope.truncated", "the last byte is missing", "662 bytes instead of 663", |c| {
-        copy(c, |b| shorten(b))
+        copy(c, shorten)
     }),
     Kind::new("envelope.extended", "one byte more", "664 bytes instead of 663", |c| copy(c, |b| b.push(0))),
     Kind::new("envelope.doubled", "twice the bytes", "1326 bytes instead of 663", |c| {
@@ -181,7 +181,7 @@ pub const FORMS: &[Kind] = &[
         "outer-form.truncated",
         "the last byte is missing",
         "the envelope has `662` bytes, its header leads to `663`",
-        |c| sealed(c, |b| shorten(b)),
+        |c| sealed(c, shorten),
     ),
     Kind::new(
         "outer-form.extended",

@@ -622,7 +622,7 @@ pub const KINDS: &[Kind] = &[
         "evidence.file.cut",
         "the last byte is missing",
         "the file ends within a line: it was cut",
-        |c| bytes(c, |b| shorten(b)),
+        |c| bytes(c, shorten),
     ),
     Kind::new(
         "evidence.file.no-end",

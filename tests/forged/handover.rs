@@ -216,7 +216,7 @@ pub const KINDS: &[Kind] = &[
         "handover.proof.truncated",
         "the last byte is missing",
         "block 3: the validators of epoch `1` are not proven: the bytes end inside `sibling`",
-        |c| handover(c, |p| shorten(p)),
+        |c| handover(c, shorten),
     ),
     Kind::new(
         "handover.proof.extended",

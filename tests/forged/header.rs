@@ -284,7 +284,7 @@ pub const KINDS: &[Kind] = &[
         "header.truncated",
         "the last byte is missing",
         "block 5: a header after height `4` is malformed: the bytes end inside `digest`",
-        |c| raw(c, |bytes| shorten(bytes)),
+        |c| raw(c, shorten),
     ),
     Kind::new(
         "header.half",

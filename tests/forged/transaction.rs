@@ -141,7 +141,7 @@ pub const BODIES: &[Kind] = &[
         "body.truncated",
         "the last byte is missing",
         "block 5: its body is not the one that the certified header commits to: the bytes end inside `transaction`",
-        |c| bytes(c, |b| shorten(b)),
+        |c| bytes(c, shorten),
     ),
     Kind::new(
         "body.extended",
@@ -181,7 +181,7 @@ pub const FORM: &[Kind] = &[
         "transaction.truncated",
         "the last byte is missing",
         "block 6: transaction `0`: the transaction is malformed: the bytes end inside `signature`",
-        |n| raw(n, |b| shorten(b)),
+        |n| raw(n, shorten),
     ),
     Kind::main(
         "transaction.extended",
