@@ -108,6 +108,18 @@ fn a_bit_outside_of_the_set_is_refused() {
     let mut certificate = f.certificate(&[0, 1, 2]);
     certificate[BITMAP] |= 1 << 4;
     assert_eq!(f.verify(&certificate), Err(DecodeError::OutOfRange("signers").into()));
+    // In the last byte of a longer list too: ten validators leave six bits unused.
+    let f = Fixture::new(10);
+    let good = f.certificate(&[0, 1, 2, 3, 4, 5, 6]);
+    for unused in 2..8 {
+        let mut certificate = good.clone();
+        certificate[BITMAP + 1] |= 1 << unused;
+        assert_eq!(
+            f.verify(&certificate),
+            Err(CertificateError::Malformed(DecodeError::OutOfRange("signers"))),
+            "bit {unused}"
+        );
+    }
 }
 
 #[test]
