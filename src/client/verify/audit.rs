@@ -202,14 +202,16 @@ impl Auditor {
     }
 }
 
-/// Whose copies of a record are looked at: those that were bad before, and of the others who signed as chance has it.
+/// Whose copies of a record are looked at: those that were bad before, the home's, and of the others who signed as
+/// chance has it.
 fn drawn(seed: &[u8; 32], one: &Kept, again: impl Iterator<Item = BranchId>) -> BTreeSet<BranchId> {
     let mut drawn: BTreeSet<BranchId> =
         again.filter(|branch| one.holders.contains(branch)).take(COPIES).collect();
     let lot =
         |branch: &BranchId| Digest::of(&[seed, one.id.bytes().as_slice(), &branch.0.to_be_bytes()].concat());
     let mut holders = one.holders.clone();
-    holders.sort_by_key(lot);
+    // The home's copy is what everybody reads first; which other one is looked at is chance.
+    holders.sort_by_key(|holder| (*holder != one.entry.branch, lot(holder)));
     let missing = COPIES.saturating_sub(drawn.len());
     let others: Vec<BranchId> =
         holders.into_iter().filter(|holder| !drawn.contains(holder)).take(missing).collect();
