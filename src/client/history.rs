@@ -590,7 +590,7 @@ fn pointer_check(entry: Option<&RecordEntry>) -> Check {
 }
 
 /// "North, South and West".
-fn listed(mut names: Vec<String>) -> String {
+pub(crate) fn listed(mut names: Vec<String>) -> String {
     match (names.pop(), names.is_empty()) {
         (Some(last), false) => format!("{} and {last}", names.join(", ")),
         (only, _) => only.unwrap_or_default(),

@@ -11,7 +11,7 @@ mod file;
 
 pub use conflict::Conflict;
 pub use error::{Refused, TrustError};
-pub(crate) use file::write_whole;
+pub(crate) use file::{alone, write_whole};
 
 use crate::{
     alarm::Certified,

@@ -1,6 +1,7 @@
 //! What evidence shows, in one sentence for people.
 
 use super::AlarmKind;
+use crate::history::listed;
 use wardline_ledger::{
     BranchId, Chain,
     evidence::{Claim, Proven},
@@ -74,12 +75,4 @@ pub(super) fn without_proof(kind: AlarmKind, chain: Chain) -> String {
 
 fn named(proven: &Proven, branch: BranchId) -> String {
     proven.names.get(&branch).map_or_else(|| format!("branch {branch}"), |name| crate::error::clean(name))
-}
-
-/// "North, South and West".
-fn listed(mut names: Vec<String>) -> String {
-    match (names.pop(), names.is_empty()) {
-        (Some(last), false) => format!("{} and {last}", names.join(", ")),
-        (only, _) => only.unwrap_or_default(),
-    }
 }

@@ -170,7 +170,7 @@ fn height_of(head: &ProvenHead) -> u64 {
 
 /// Held while a file is compared and replaced: of several processes one at a time. Nothing where the system has no
 /// locks; a newer file may then lose against an older one that was written in the same moment.
-fn alone(path: &Path, private: bool) -> io::Result<Option<File>> {
+pub(crate) fn alone(path: &Path, private: bool) -> io::Result<Option<File>> {
     let folder = folder_of(path);
     make_folder(folder, private)?;
     let file = for_writing(private).truncate(false).open(folder.join(".lock"))?;

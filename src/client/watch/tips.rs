@@ -7,16 +7,14 @@
 use crate::{
     branch::Branch,
     group::{Inner, heavy},
-    trust::write_whole,
+    trust::{alone, write_whole},
 };
 use std::{
     collections::BTreeMap,
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
-    thread,
-    time::{Duration, Instant},
 };
 use wardline_ledger::{BranchId, Canonical, Chain, MAX_PARTICIPANTS, NetworkId, Reader, SignedTip, Writer};
 
@@ -24,9 +22,6 @@ use wardline_ledger::{BranchId, Canonical, Chain, MAX_PARTICIPANTS, NetworkId, R
 const TITLE: &[u8] = b"WARDLINE TIPS v1\n";
 /// Longest file that is read: a tip of every participant.
 const FILE_MAX: u64 = 256 * 1024;
-/// Longest wait for another process that writes, and how soon to look again: a stream waits meanwhile.
-const LOCK_WAIT: Duration = Duration::from_millis(500);
-const LOCK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Where a chain's tips are kept.
 pub(crate) fn place(folder: &Path, chain: Chain) -> PathBuf {
@@ -57,7 +52,8 @@ fn save(
     chain: Chain,
     branches: &[Arc<Branch>],
 ) -> io::Result<()> {
-    let _alone = alone(path)?;
+    // The checkpoints' folder and its lock.
+    let _alone = alone(path, false)?;
     let mut by_branch: BTreeMap<BranchId, SignedTip> = BTreeMap::new();
     for tip in load(path, network, chain, branches).into_iter().chain(tips) {
         let higher = by_branch.get(&tip.branch).is_none_or(|kept| kept.height < tip.height);
@@ -70,25 +66,6 @@ fn save(
         tip.write(&mut writer);
     }
     write_whole(path, &[TITLE, &writer.into_bytes()].concat())
-}
-
-/// The lock of the checkpoints' folder, for as long as the file is compared and replaced. Where the system has none, the
-/// last writer wins.
-fn alone(path: &Path) -> io::Result<File> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(folder.join(".lock"))?;
-    let give_up = Instant::now() + LOCK_WAIT;
-    loop {
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(LOCK_AGAIN),
-            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::ResourceBusy.into()),
-            Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
-                return Err(error);
-            }
-            Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
-        }
-    }
 }
 
 fn read(path: &Path) -> Option<Vec<SignedTip>> {
